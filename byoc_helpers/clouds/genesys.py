@@ -1,0 +1,184 @@
+"""A session with one Genesys Cloud org: the official SDK's typed calls over our transport."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any
+
+import PureCloudPlatformClientV2 as sdk
+from PureCloudPlatformClientV2.abstract_http_client import AbstractHttpClient
+
+from ..exceptions import CloudError, Unauthorized
+from ..regions import Region
+from ..secrets import Secret, remember, remember_basic
+from .transport import Reply, Transport
+
+TOKEN_VARIABLE = "BYOC_GENESYS_TOKEN"  # set by a batch for its own kernels: one token a partner and run
+PAGE_SIZE = 100
+
+
+def describe(text: str) -> tuple[str, str, str]:
+    """(code, message, correlation id) of an error body, platform or OAuth."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return "", "the answer was not JSON (a proxy in between?)", ""
+    if not isinstance(body, dict):
+        return "", "", ""
+    if "error" in body and "message" not in body:
+        return str(body["error"]), str(body.get("description") or body.get("error_description") or body["error"]), ""
+    details = "; ".join(f"{d.get('fieldName')}: {d.get('errorCode')}" for d in body.get("details") or [] if d)
+    message = str(body.get("message") or "")
+    return str(body.get("code") or ""), f"{message} ({details})" if details else message, str(body.get("contextId") or "")
+
+
+class _Answer:
+    """What the SDK expects of its HTTP client."""
+
+    def __init__(self, reply: Reply):
+        self.status, self.data, self.reason, self._headers = reply.status, reply.text, "", reply.headers
+
+    def getheaders(self) -> Any:
+        return self._headers
+
+    def getheader(self, name: str, default: str | None = None) -> str | None:
+        value = self._headers.get(name, default)
+        # The SDK compares Content-Type literally and would not parse "application/json; charset=utf-8".
+        return value.partition(";")[0] if value and name == "Content-Type" else value
+
+
+class _Http(AbstractHttpClient):
+    def __init__(self, session: GenesysCloud):
+        super().__init__()
+        self._session = session
+
+    def request(self, http_request_options: Any) -> _Answer:
+        o = http_request_options
+        return _Answer(self._session.request(o.method, o.url, query=o.query_params, headers=o.headers, json=o.body or None))
+
+
+class _Client(sdk.ApiClient):
+    """The SDK's client without its memory: `last_response` would keep what was sent and answered."""
+
+    last_response = property(lambda self: None, lambda self, value: None)
+
+
+class GenesysCloud:
+    """One org, one token.
+
+    Args:
+        region: where the org lives.
+        client_id, client_secret: an OAuth client of the grant type Client Credentials.
+        sandbox: base URL of the practice clouds, or None for the real one.
+    """
+
+    name = "Genesys Cloud"
+
+    def __init__(self, region: Region, client_id: str, client_secret: Secret, sandbox: str | None = None):
+        self.region = region
+        self._id, self._secret = client_id, client_secret
+        remember_basic(client_id, client_secret.reveal())
+        self._lock = threading.Lock()
+        self._token = os.environ.get(TOKEN_VARIABLE, "")
+        remember(self._token)
+        domain = region.environment.replace(".", r"\.")
+        self.transport = Transport(self.name, rf"(api|login)\.{domain}", describe, sandbox)
+        # The SDK reads a settings file in the user's home, which could log bodies: it has no say here.
+        settings = sdk.Configuration()
+        settings.live_reload_config = False
+        settings.logger.log_level = sdk.logger.LogLevel.LNone
+        client = _Client(host=f"https://{region.api_host}")
+        client.gateway_configuration = None
+        client.set_http_client(_Http(self))
+        self._client = client
+
+    def request(self, method: str, url: str, *, query: Any, headers: dict[str, str], json: Any) -> Reply:
+        """One call with the org's token, which is renewed once if the cloud says it has ended."""
+        token = self.token()
+        for last in (False, True):
+            try:
+                sent = {**headers, "Authorization": f"Bearer {token}"}
+                return self.transport.send(method, url, query=query, headers=sent, json=json)
+            except Unauthorized:
+                if last:
+                    raise
+                token = self.token(instead_of=token)
+        raise AssertionError("unreachable")
+
+    def token(self, instead_of: str | None = None) -> str:
+        """The access token; asks for one if there is none yet, or if `instead_of` is the one held.
+
+        Raises:
+            CloudError: the OAuth client is wrong, disabled, or of another region.
+        """
+        with self._lock:
+            if self._token and self._token != instead_of:
+                return self._token
+            try:
+                reply = self.transport.send(
+                    "POST", f"https://login.{self.region.environment}/oauth/token",
+                    form={"grant_type": "client_credentials"}, auth=(self._id, self._secret.reveal()),
+                )
+            except CloudError as error:
+                if error.status in (400, 401):
+                    raise Unauthorized(
+                        f"Genesys Cloud did not accept OAuth client {self._id} in {self.region.aws} ({error.code}). Check "
+                        "genesys_client_id, its secret, that the client is enabled with grant type Client "
+                        "Credentials, and that genesys_region is the org's own.",
+                        cloud=self.name, status=error.status, code=error.code,
+                        correlation_id=error.correlation_id, call=error.call,
+                    ) from None
+                raise
+            self._token = json.loads(reply.text)["access_token"]
+            remember(self._token)
+            return self._token
+
+    @cached_property
+    def telephony(self) -> sdk.TelephonyProvidersEdgeApi:
+        return sdk.TelephonyProvidersEdgeApi(self._client)
+
+    @cached_property
+    def locations(self) -> sdk.LocationsApi:
+        return sdk.LocationsApi(self._client)
+
+    @cached_property
+    def users(self) -> sdk.UsersApi:
+        return sdk.UsersApi(self._client)
+
+    @cached_property
+    def architect(self) -> sdk.ArchitectApi:
+        return sdk.ArchitectApi(self._client)
+
+    @cached_property
+    def authorization(self) -> sdk.AuthorizationApi:
+        return sdk.AuthorizationApi(self._client)
+
+    @cached_property
+    def prefixes(self) -> sdk.TelephonyApi:
+        return sdk.TelephonyApi(self._client)
+
+
+def pages(method: Callable[..., Any], *args: Any, **filters: Any) -> Iterator[Any]:
+    """Every entity of a paged listing, page after page, to the last."""
+    number = 1
+    while True:
+        page = method(*args, page_number=number, page_size=PAGE_SIZE, **filters)
+        yield from page.entities or []
+        if number >= (page.page_count or 1):
+            return
+        number += 1
+
+
+def alive(entity: Any) -> bool:
+    """False for an entity that is deleted already: deletion is soft."""
+    return getattr(entity, "state", None) != "deleted"
+
+
+def named(method: Callable[..., Any], name: str, *args: Any, **filters: Any) -> Any | None:
+    """The one living entity of exactly this name, from a listing with a name filter; None if there is none."""
+    found = [e for e in pages(method, *args, name=name, **filters) if e.name == name and alive(e)]
+    return found[0] if found else None

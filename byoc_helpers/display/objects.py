@@ -1,0 +1,91 @@
+"""An outcome of the plan as tables: a row a setting, and a row an object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..dialplan import Simulation
+from ..precheck import Check
+from ..reconcile import Outcome
+from ..resources.base import AtLeast
+from .tables import MARKS, Table, text
+
+
+def outcome_table(outcomes: Sequence[Outcome]) -> Table:
+    """What the cloud returned for each object: the guide's name, the property, the value, what was done."""
+    rows = [row for outcome in outcomes for row in _rows(outcome, several=len(outcomes) > 1)]
+    kinds = list(dict.fromkeys(f"{o.kind.SIDE}: {_title(o)}" for o in outcomes))
+    columns = ["Setting in the guide", "Property", "Value in the cloud", "Result"]
+    if len(outcomes) > 1:
+        columns.insert(0, "Object")
+    return Table(columns, rows, "; ".join(kinds), {"objects": [summary(o) for o in outcomes]})
+
+
+def _title(outcome: Outcome) -> str:
+    kind = outcome.kind.KIND.removeprefix(outcome.kind.SIDE).strip()
+    return f"{kind} {outcome.want.name}"
+
+
+def _rows(outcome: Outcome, several: bool) -> Iterable[list[str]]:
+    changed = {d.key: d.old for d in outcome.differences}
+    settings = {s.key: s.label for s in outcome.kind.SETTINGS}
+    lead = [outcome.want.name] if several else []
+    yield [*lead, "Name", "id", f"{outcome.found.name} ({outcome.found.id})", MARKS[outcome.action]]
+    for key, label in {**settings, **{k: k for k in outcome.want.fields if k not in settings}}.items():
+        if key in outcome.want.write_only:
+            sent = outcome.action != "unchanged"
+            yield [*lead, label, key, "write-only", "set" if sent else "cannot be compared"]
+        elif key in outcome.want.absent:
+            yield [*lead, label, key, "–", "not offered by this org"]
+        elif key in outcome.found.fields or key in outcome.want.fields:
+            value = outcome.found.fields.get(key)
+            yield [*lead, label, key, text(value) + _strangers(outcome, key), _done(outcome, key, changed)]
+    if outcome.note:
+        yield [*lead, "Note", "", outcome.note, ""]
+
+
+def _strangers(outcome: Outcome, key: str) -> str:
+    """What a shared list holds beyond the params: shown and left alone."""
+    wanted, held = outcome.want.fields.get(key), outcome.found.fields.get(key)
+    if not isinstance(wanted, AtLeast) or not wanted:
+        return ""
+    extra = [text(v) for v in held or () if v not in wanted]
+    return f"\nnot from the params, left alone: {', '.join(extra)}" if extra else ""
+
+
+def _done(outcome: Outcome, key: str, changed: dict[str, object]) -> str:
+    if key not in outcome.want.fields:
+        return "as the cloud has it"
+    if outcome.action == "created":
+        return "set"
+    return f"~ was {text(changed[key])}" if key in changed else "= unchanged"
+
+
+def summary(outcome: Outcome) -> dict[str, object]:
+    """One object for machines: `kind`, `name`, `id`, `action`, `changed` keys."""
+    return {"kind": outcome.kind.KIND, "name": outcome.want.name, "id": outcome.found.id, "action": outcome.action,
+            "changed": [d.key for d in outcome.differences] if outcome.action == "updated" else []}
+
+
+def recap_table(outcomes: Sequence[Outcome], caption: str) -> Table:
+    """The chapter in one table: a row an object, what was done to it."""
+    rows = [[o.kind.KIND, o.want.name, o.found.id, MARKS[o.action]] for o in outcomes]
+    counts = {a: sum(o.action == a for o in outcomes) for a in ("created", "updated", "unchanged")}
+    said = ", ".join(f"{n} {a}" for a, n in counts.items() if n) or "nothing to do"
+    return Table(["Object", "Name", "Id", "Result"], rows, f"{caption}: {said}", {"recap": counts})
+
+
+def check_table(checks: Sequence[Check]) -> Table:
+    """A row a check: expected, found, pass or fail, and for a fail what to do."""
+    rows = [[c.name, c.expected, c.found, MARKS[c.passed], "" if c.passed else c.remedy] for c in checks]
+    passed = sum(c.passed for c in checks)
+    return Table(["Check", "Expected", "Found", "Result", "What to do"], rows, f"{passed} of {len(checks)} checks passed",
+                 {"recap": {"passed": passed, "failed": len(checks) - passed}})
+
+
+def simulation_table(simulations: Sequence[Simulation]) -> Table:
+    """A row a number: what the site would do with it."""
+    rows = [[s.dialled, text(s.normalized), text(s.plan), text(s.classification), text(s.route), text(s.trunks),
+             text(s.edges), MARKS[True] if s.ok else "✘ no call", s.verdict] for s in simulations]
+    columns = ["Dialled", "Normalised", "Number plan", "Classification", "Outbound route", "Trunks", "Edges", "Result", "Verdict"]
+    return Table(columns, rows, "Simulated calls", {"recap": {"simulated": len(simulations), "to a trunk": sum(s.ok for s in simulations)}})

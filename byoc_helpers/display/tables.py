@@ -1,0 +1,67 @@
+"""Tables that read well in JupyterLab, on a forge, in an exported page and in a terminal.
+
+Cells are escaped: a trunk named `<img …>` stays text. No style sheet and no script, so that a table also
+survives in a notebook that is opened untrusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+MIME = "application/vnd.byoc-runbook+json"
+MARKS = {"created": "+ created", "updated": "~ updated", "unchanged": "= unchanged", True: "✔ pass", False: "✘ FAIL"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under columns.
+
+    `data` is the same for machines (batch, report): it travels in the notebook under the type `MIME`.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def frame(self) -> Any:
+        """The rows as a pandas DataFrame, to filter and sort."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows, columns=list(self.columns))
+
+    def __repr__(self) -> str:
+        return "\n".join(filter(None, [self.caption, *_aligned([self.columns, *self.rows])]))
+
+    def _repr_html_(self) -> str:
+        left = 'style="text-align:left;vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere"'
+        head = "".join(f'<th scope="col" {left}>{escape(c)}</th>' for c in self.columns)
+        body = "".join("<tr>" + "".join(f"<td {left}>{escape(c)}</td>" for c in row) + "</tr>\n" for row in self.rows)
+        caption = f'<caption style="text-align:left"><strong>{escape(self.caption)}</strong></caption>' if self.caption else ""
+        return f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
+        return {**bundle, MIME: dict(self.data)} if self.data else bundle
+
+
+def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    cells = [[str(c).replace("\n", " ") for c in row] for row in rows]
+    widths = [min(max(len(row[i]) for row in cells), 60) for i in range(len(cells[0]))]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return [lines[0], "  ".join("-" * w for w in widths), *lines[1:]]
+
+
+def text(value: Any) -> str:
+    """A value as a table shows it."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ", ".join(text(v) for v in value) or "–"
+    return str(value)

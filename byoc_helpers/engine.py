@@ -1,0 +1,75 @@
+"""A papermill engine (`papermill --engine byoc …`) whose notebooks are fit to be kept as records.
+
+Beyond papermill's own: known secrets are masked in outputs before anything is saved, no mid-cell autosave, no
+widget state, streams in one piece, an encrypted kernel connection, relative paths in the metadata.
+
+Importing this module also quietens papermill's "Passed unknown parameter" for the runbook's own parameters:
+a chapter's cell names only those it uses, while a partner's file holds all. Misspelt names still warn, and the
+chapter's first cell refuses them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine
+from papermill.log import logger
+
+from .secrets import redact
+
+
+class _KnownParameters(logging.Filter):
+    _pattern = re.compile(r"Passed unknown parameter: (\w+)$")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        match = self._pattern.search(record.getMessage())
+        if match is None:
+            return True
+        from .params import Params
+
+        return match.group(1) not in Params.model_fields
+
+
+logger.addFilter(_KnownParameters())
+
+
+class ByocEngine(Engine):
+    """nbclient, set up for records."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> None:
+        """Run the notebook; extra keyword arguments: `env`, environment variables for its kernel alone."""
+        from jupyter_client.manager import AsyncKernelManager
+
+        env, hook = kwargs.pop("env", None), kwargs.pop("on_cell_executed", None)
+        taken = {k: v for k, v in kwargs.items() if k in ("log_output", "start_timeout", "execution_timeout", "stdout_file", "stderr_file")}
+        nb_man.autosave_cell_every = 0
+
+        def executed(cell: Any, cell_index: int, execute_reply: Any) -> None:
+            cell.outputs = [type(o)(redact(dict(o))) for o in cell.get("outputs", [])]
+            if hook:
+                hook(cell=cell, cell_index=cell_index, execute_reply=execute_reply)
+
+        client = PapermillNotebookClient(
+            nb_man, kernel_name=kernel_name, timeout=taken.get("execution_timeout"),
+            startup_timeout=taken.get("start_timeout") or 60, log_output=taken.get("log_output", False), log=logger,
+            on_cell_executed=executed, store_widget_state=False, coalesce_streams=True,
+        )
+        client.km = AsyncKernelManager(kernel_name=kernel_name)
+        if "transport_encryption" in client.km.trait_names():
+            client.km.transport_encryption = "auto"
+        _relative(nb_man.nb)
+        client.execute(**({"env": env} if env else {}))
+
+
+def _relative(notebook: Any) -> None:
+    """Absolute paths in a record would name the operator and the machine."""
+    details = notebook.metadata.get("papermill", {})
+    for key in ("input_path", "output_path"):
+        value = details.get(key)
+        if value and Path(value).is_absolute():
+            details[key] = Path(value).name

@@ -1,0 +1,172 @@
+"""Plan and apply, the same for every kind: read, compare, write only the difference, read back.
+
+What was written is read again, so a result always shows what the cloud says. An answer that was lost, or a
+version somebody else changed, leads back to reading: never to sending the same thing twice.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from .exceptions import CloudError, Conflict, DeadlineExceeded, OutcomeUnknown, Refused
+from .resources.base import AtLeast, Context, Desired, Found, Kind
+
+Action = Literal["created", "updated", "unchanged"]
+ATTEMPTS = 4
+VISIBLE_WITHIN = 20.0  # seconds for a write to show in a read
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field: what the cloud holds (None: nothing) and what it should hold."""
+
+    key: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class Change:
+    """What applying would do to one object."""
+
+    kind: Kind
+    want: Desired
+    found: Found | None
+    differences: tuple[Difference, ...]
+
+    @property
+    def action(self) -> Literal["create", "update", "unchanged"]:
+        if self.found is None:
+            return "create"
+        return "update" if self.differences else "unchanged"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What applying did: the object as the cloud returned it, and what was changed on the way."""
+
+    kind: Kind
+    want: Desired
+    found: Found
+    action: Action
+    differences: tuple[Difference, ...] = ()
+    note: str = ""
+
+
+def plan(ctx: Context, kind: Kind, want: Desired) -> Change:
+    """Read the object and compare; changes nothing."""
+    found = kind.find(ctx, want)
+    old = found.fields if found else {}
+    pairs = ((key, old.get(key), value) for key, value in want.fields.items())
+    return Change(kind, want, found, tuple(Difference(k, o, n) for k, o, n in pairs if not same(o, n)))
+
+
+def same(old: Any, new: Any) -> bool:
+    """Does the value held satisfy the value wanted?"""
+    if isinstance(new, AtLeast):
+        return set(new) <= set(old or ())
+    if isinstance(new, (list, tuple)):
+        return list(old or ()) == list(new)
+    return old == new or (new in ("", None) and old in ("", None))
+
+
+def apply(ctx: Context, kind: Kind, want: Desired) -> Outcome:
+    """Make the object as wanted, and return it as read back.
+
+    Raises:
+        Refused: it exists, differs, and the runbook did not make it (`adopt` takes it over); or somebody else
+            is changing it at the same time.
+        CloudError: the cloud refused, with a hint where we know one.
+    """
+    first: Change | None = None
+    before: Change | None = None
+    note = ""
+    for _ in range(ATTEMPTS):
+        change = plan(ctx, kind, want)
+        if change.action == "unchanged":
+            assert change.found is not None
+            return _outcome(change.found, first, change, note)
+        if before is not None and change.found is not None and before.found is not None:
+            moved = {d.key for d in change.differences} - {d.key for d in before.differences}
+            if moved:
+                raise Refused(f'The {kind.KIND} "{want.name}" is being changed by somebody else ({", ".join(sorted(moved))}) '
+                              "at the same time. Agree with them, then run again.")
+        _refuse_strangers(ctx, change)
+        first, before = first or change, change
+        try:
+            if change.found is None:
+                kind.create(ctx, want)
+            else:
+                kind.update(ctx, want, change.found, frozenset(d.key for d in change.differences))
+        except (OutcomeUnknown, Conflict):
+            ctx.forget()
+            time.sleep(random.uniform(0.1, 0.4))
+            continue
+        except CloudError as error:
+            raise _hinted(kind, error) from None
+        ctx.forget()
+        try:
+            poll(lambda: plan(ctx, kind, want).action == "unchanged", "", VISIBLE_WITHIN)
+        except DeadlineExceeded:
+            left = plan(ctx, kind, want)
+            if left.found is None:
+                continue
+            note = "written, not yet visible: " + ", ".join(d.key for d in left.differences)
+            return _outcome(left.found, first, left, note)
+    raise Refused(f'The {kind.KIND} "{want.name}" could not be brought to the wanted state in {ATTEMPTS} tries: '
+                  "each time it was changed meanwhile or the answer was lost. Run again later.")
+
+
+def _outcome(found: Found, first: Change | None, last: Change, note: str) -> Outcome:
+    if first is None:
+        return Outcome(last.kind, last.want, found, "unchanged")
+    action: Action = "created" if first.found is None else "updated"
+    return Outcome(last.kind, last.want, found, action, first.differences, note)
+
+
+def _refuse_strangers(ctx: Context, change: Change) -> None:
+    if change.found is None or change.found.marked is not False or ctx.params.adopt:
+        return
+    keys = ", ".join(d.key for d in change.differences)
+    raise Refused(
+        f'The {change.kind.KIND} "{change.want.name}" exists, was not made by this runbook, and differs in {keys}. '
+        "Nothing was changed. Choose another name in the params, or set adopt: true to take it over."
+    )
+
+
+def _hinted(kind: Kind, error: CloudError) -> CloudError:
+    for pattern, hint in kind.HINTS:
+        if re.search(pattern, f"{error.status} {error.code} {error}", re.IGNORECASE):
+            raise type(error)(f"{error} {hint}", cloud=error.cloud, status=error.status, code=error.code,
+                              correlation_id=error.correlation_id, call=error.call) from None
+    return error
+
+
+def poll(ready: Callable[[], T | None], sentence: str, seconds: float, every: float = 0.25) -> T:
+    """Ask until `ready` returns something true; waits grow from `every` to 3 seconds.
+
+    Raises:
+        DeadlineExceeded: with `sentence`, after `seconds`.
+    """
+    for pause in _pauses(seconds, every):
+        value = ready()
+        if value:
+            return value
+        time.sleep(pause)
+    value = ready()
+    if value:
+        return value
+    raise DeadlineExceeded(sentence)
+
+
+def _pauses(seconds: float, every: float) -> Iterator[float]:
+    ends, pause = time.monotonic() + seconds, every
+    while (left := ends - time.monotonic()) > 0:
+        yield min(pause, left)
+        pause = min(pause * 1.5, 3.0)

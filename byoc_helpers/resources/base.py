@@ -1,0 +1,129 @@
+"""What every kind of object has in common.
+
+A kind is a module with the constants and functions of `Kind`, in that order. To add one, write the module,
+put it in the chapter that owns it (chapters.py), and the plan, the tables and the tests pick it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from ..clouds import Clouds
+from ..exceptions import NotYet
+from ..params import Params
+
+MARK = "Made by BYOC Runbook"
+T = TypeVar("T")
+
+
+class AtLeast(tuple):
+    """A list that must hold these; whatever else it holds is shown and left alone."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of an object's table: `key` in `fields`, the guide's own `label`, and `why` it matters."""
+
+    key: str
+    label: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """How an object should be.
+
+    `fields` are compared with what the cloud holds; `write_only` are sent when something is written and can't
+    be compared, because no read returns them; `absent` are guide settings that this org does not offer.
+    """
+
+    name: str
+    fields: Mapping[str, Any]
+    write_only: Mapping[str, Any] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    parent: Any = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """How an object is: its id, its fields under the same keys, whether it bears our mark (None: no room)."""
+
+    id: str
+    name: str
+    fields: Mapping[str, Any]
+    marked: bool | None
+    raw: Any = field(default=None, repr=False)
+
+
+class Kind(Protocol):
+    """What a resource module offers."""
+
+    @property
+    def KIND(self) -> str: ...
+    @property
+    def SIDE(self) -> str: ...
+    @property
+    def CHAPTER(self) -> str: ...
+    @property
+    def SETTINGS(self) -> tuple[Setting, ...]: ...
+    @property
+    def HINTS(self) -> tuple[tuple[str, str], ...]: ...
+
+    def desired(self, ctx: Context) -> list[Desired]: ...
+    def find(self, ctx: Context, want: Desired) -> Found | None: ...
+    def create(self, ctx: Context, want: Desired) -> None: ...
+    def update(self, ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None: ...
+    def delete(self, ctx: Context, found: Found) -> None: ...
+
+
+class Named(Kind, Protocol):
+    """A kind that other objects refer to, by the name its chapter gives it."""
+
+    def name(self, params: Params) -> str: ...
+
+
+class Context:
+    """One chapter's run: params, clouds, and what was read already."""
+
+    def __init__(self, params: Params, clouds: Clouds):
+        self.params, self.clouds = params, clouds
+        self._read: dict[Any, Any] = {}
+
+    @property
+    def mark(self) -> str:
+        """Goes into the description of what we make."""
+        return f"{MARK} for {self.params.partner}"
+
+    def once(self, key: Any, read: Callable[[], T]) -> T:
+        """The answer of `read`, asked once until something is written."""
+        if key not in self._read:
+            self._read[key] = read()
+        return self._read[key]
+
+    def forget(self) -> None:
+        """Something was written: read again."""
+        self._read.clear()
+
+    def require(self, kind: Named) -> Found:
+        """The existing object an other one refers to.
+
+        Raises:
+            NotYet: it does not exist; the sentence names the chapter that makes it.
+        """
+        want = Desired(kind.name(self.params), {})
+        found = self.once((kind.KIND, want.name), lambda: kind.find(self, want))
+        if found is None:
+            self._read.pop((kind.KIND, want.name), None)
+            raise NotYet(f'The {kind.KIND} "{want.name}" doesn\'t exist yet: run chapter {kind.CHAPTER} first.')
+        return found
+
+
+def is_marked(text: str | None) -> bool:
+    return bool(text) and str(text).startswith(MARK)
+
+
+def refs(entities: Iterable[Any] | None) -> tuple[str, ...]:
+    """Ids of a list of references."""
+    return tuple(e.id for e in entities or ())

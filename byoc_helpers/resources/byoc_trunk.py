@@ -1,0 +1,184 @@
+"""External BYOC trunk: every setting of the guide, on top of the org's own template (guide: BYOC Trunk 1)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, cast
+
+from ..clouds.genesys import named, pages
+from ..exceptions import DeadlineExceeded
+from ..params import BYOC_METABASE, Params, digest_password
+from ..reconcile import poll
+from . import site
+from .base import AtLeast, Context, Desired, Found, Named, Setting, is_marked
+
+KIND, SIDE, CHAPTER = "BYOC trunk", "Genesys Cloud", "04"
+
+ENABLED = "trunk_enabled"
+PASSWORD = "trunk_sip_authentication_credentials_password"
+OVERRIDE = "trunk_outboundIdentity_callingAddress_overrideMethod"
+PRIORITY = "trunk_calling_id_priority"
+ACCESS = "trunk_access_acl_allowList"
+INBOUND_SITE = "inbound site"
+
+SETTINGS = (
+    Setting("trunk_label", "External Trunk Name"),
+    Setting("trunk_type", "Type: BYOC Carrier, Generic BYOC Carrier"),
+    Setting(ENABLED, "Trunk State: In-Service", "a trunk out of service takes no calls"),
+    Setting(INBOUND_SITE, "Inbound site", "whose number plans read the numbers of incoming calls"),
+    Setting("trunk_sip_termination_uri", "Inbound: SIP Termination URI (identifier)", "unique among all orgs of the region"),
+    Setting("trunk_transport_serverProxyList", "Outbound: SIP Servers or Proxies", "Twilio's termination URI"),
+    Setting("trunk_transport_protocolVariant", "Protocol"),
+    Setting("trunk_sip_authentication_credentials_realm", "Digest Authentication: Realm", "Twilio's realm, for every account"),
+    Setting("trunk_sip_authentication_credentials_username", "Digest Authentication: User Name", "as in the credential list"),
+    Setting(PASSWORD, "Digest Authentication: Password", "write-only: it can't be compared"),
+    Setting("trunk_outboundIdentity_callingAddress", "Calling: Address", "Twilio passes on only numbers the account owns"),
+    Setting(OVERRIDE, "Calling: Address Override Method", "Always: every call shows the trunk's number"),
+    Setting(PRIORITY, "Calling: Address Override Method (priority order)", "the trunk's number first, the newer form of Always"),
+    Setting("trunk_outboundIdentity_callingName", "Calling: Name"),
+    Setting(ACCESS, "SIP Access Control", "only these may send calls: Twilio's signalling addresses"),
+    Setting("trunk_outboundIdentity_callingAddress_omitPlusPrefix", "Calling – Address Omit + Prefix", "off: Twilio wants E.164 with the plus"),
+    Setting("trunk_outboundIdentity_calledAddress_omitPlusPrefix", "Called – Address Omit + Prefix", "off: Twilio wants E.164 with the plus"),
+    Setting("trunk_media_codec", "Media: preferred Codecs", "Twilio takes G.711 µ-law and A-law"),
+    Setting("trunk_media_dtmf_method", "Media: DTMF Method"),
+    Setting("trunk_media_dtmf_payload", "Media: DTMF Payload"),
+    Setting("trunk_language", "Language"),
+)
+HINTS = (
+    (r"termination|identifier", "The identifier must be unique among all orgs of the region: choose another one."),
+)
+
+
+def template(ctx: Context) -> Any:
+    """The org's own template of a generic BYOC carrier trunk: every property, with its default."""
+    telephony = ctx.clouds.genesys.telephony
+    return ctx.once("template", lambda: telephony.get_telephony_providers_edges_trunkbasesettings_template(BYOC_METABASE))
+
+
+def name(params: Params) -> str:
+    return params.trunk_name
+
+
+def desired(ctx: Context) -> list[Desired]:
+    p = ctx.params
+    offered = template(ctx).properties
+    wanted: dict[str, Any] = {
+        "trunk_label": p.trunk_name,
+        ENABLED: True,
+        "trunk_sip_termination_uri": p.identifier,
+        "trunk_transport_serverProxyList": tuple(p.servers),
+        "trunk_transport_protocolVariant": p.protocol,
+        "trunk_sip_authentication_credentials_realm": "sip.twilio.com",
+        "trunk_sip_authentication_credentials_username": p.digest_username,
+        "trunk_outboundIdentity_callingAddress": p.calling_address,
+        "trunk_outboundIdentity_callingName": p.caller_name,
+        ACCESS: AtLeast(p.access_list),
+        "trunk_outboundIdentity_callingAddress_omitPlusPrefix": False,
+        "trunk_outboundIdentity_calledAddress_omitPlusPrefix": False,
+        "trunk_media_codec": tuple(p.codecs),
+        "trunk_media_dtmf_method": p.dtmf_method,
+        "trunk_media_dtmf_payload": p.dtmf_payload,
+    }
+    if p.language:
+        wanted["trunk_language"] = p.language
+    if OVERRIDE in offered:
+        wanted[OVERRIDE] = "Always"
+    elif PRIORITY in offered:
+        order = _instance(offered[PRIORITY]) or ["Source", "Trunk", "Site", "Extension"]
+        wanted[PRIORITY] = ("Trunk", *[o for o in order if o != "Trunk"])
+    else:
+        wanted[OVERRIDE] = "Always"  # neither form is offered: it is listed as absent below
+    absent = tuple(key for key in (*wanted, PASSWORD) if key not in offered)
+    fields = {key: value for key, value in wanted.items() if key in offered}
+    fields[INBOUND_SITE] = p.site_name
+    secrets = {PASSWORD: digest_password(p)} if PASSWORD in offered else {}
+    return [Desired(p.trunk_name, fields, secrets, absent)]
+
+
+def find(ctx: Context, want: Desired) -> Found | None:
+    telephony = ctx.clouds.genesys.telephony
+    entity = named(telephony.get_telephony_providers_edges_trunkbasesettings, want.name)
+    if entity is None:
+        return None
+    fields = {key: _comparable(_instance(value)) for key, value in entity.properties.items() if key != PASSWORD}
+    fields[INBOUND_SITE] = None
+    if entity.inbound_site is not None and want.fields:
+        home = ctx.require(site)
+        fields[INBOUND_SITE] = home.name if entity.inbound_site.id == home.id else (entity.inbound_site.name or entity.inbound_site.id)
+    return Found(entity.id, entity.name, fields, is_marked(entity.description), entity)
+
+
+def create(ctx: Context, want: Desired) -> None:
+    body = template(ctx)
+    body.name, body.description, body.state, body.trunk_type = want.name, ctx.mark, "active", "EXTERNAL"
+    _fill(ctx, body, want, frozenset(want.fields), {})
+    ctx.clouds.genesys.telephony.post_telephony_providers_edges_trunkbasesettings(body)
+
+
+def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
+    body = found.raw
+    if not found.marked:
+        body.description = ctx.mark
+    _fill(ctx, body, want, changed, found.fields)
+    ctx.clouds.genesys.telephony.put_telephony_providers_edges_trunkbasesetting(found.id, body)
+
+
+def _fill(ctx: Context, body: Any, want: Desired, changed: frozenset[str], held: Any) -> None:
+    for key in changed - {INBOUND_SITE}:
+        value = want.fields[key]
+        if isinstance(value, AtLeast):
+            value = [*(held.get(key) or ()), *(v for v in value if v not in (held.get(key) or ()))]
+        _set(body, key, list(value) if isinstance(value, tuple) else value)
+    # A PUT replaces the whole object and no read returns the password, so it goes with every write.
+    for key, secret in want.write_only.items():
+        _set(body, key, secret.reveal())
+    if INBOUND_SITE in changed:
+        body.inbound_site = {"id": ctx.require(site).id}
+
+
+def delete(ctx: Context, found: Found) -> None:
+    ctx.clouds.genesys.telephony.delete_telephony_providers_edges_trunkbasesetting(found.id)
+
+
+def _instance(prop: Any) -> Any:
+    """The value inside a trunk property, `{"value": {"instance": …}}`."""
+    return prop.get("value", {}).get("instance") if isinstance(prop, dict) else None
+
+
+def _set(body: Any, key: str, value: Any) -> None:
+    prop = body.properties.setdefault(key, {})
+    prop.setdefault("value", {})["instance"] = value
+
+
+def _comparable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def lines(ctx: Context, base_id: str) -> list[Any]:
+    """The trunks made from these settings, one an edge: their state is what is in service."""
+    telephony = ctx.clouds.genesys.telephony
+    trunks = pages(telephony.get_telephony_providers_edges_trunks, trunk_type="EXTERNAL")
+    return [t for t in trunks if t.trunk_base and t.trunk_base.id == base_id]
+
+
+def wait_in_service(ctx: Context, seconds: float) -> list[Any]:
+    """The trunk's lines, once there is one and all are in service.
+
+    Raises:
+        DeadlineExceeded: not within `seconds`; the sentence says what was seen and what to look at.
+    """
+    base = ctx.require(cast(Named, sys.modules[__name__]))
+
+    def ready() -> list[Any] | None:
+        found = lines(ctx, base.id)
+        return found if found and all(t.in_service for t in found) else None
+
+    try:
+        return poll(ready, "", seconds)
+    except DeadlineExceeded:
+        found = lines(ctx, base.id)
+        state = f"{sum(bool(t.in_service) for t in found)} of {len(found)} lines in service" if found else "no edge has taken it up"
+        raise DeadlineExceeded(
+            f'The BYOC trunk "{base.name}" is not in service after {seconds:.0f} s ({state}). In Telephony – Trunks look at its '
+            "status; check SIP servers, protocol and that the edges are online (chapter 01), then run chapter 04 again."
+        ) from None

@@ -1,0 +1,52 @@
+"""Credential list: the user and password Genesys answers Twilio's digest challenge with (guide: Twilio 1.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..params import Params, digest_password
+from .base import AtLeast, Context, Desired, Found, Setting
+
+KIND, SIDE, CHAPTER = "Twilio credential list", "Twilio", "03"
+SETTINGS = (
+    Setting("users", "User names", "the BYOC trunk's digest user must be among them"),
+    Setting("password", "Password", "never returned by Twilio: it can't be compared"),
+)
+HINTS = (
+    (r"21240|21243", "A list or user of this name may exist, or the password is weaker than Twilio's policy."),
+)
+
+
+def name(params: Params) -> str:
+    return params.credential_list_name
+
+
+def desired(ctx: Context) -> list[Desired]:
+    p = ctx.params
+    return [Desired(p.credential_list_name, {"users": AtLeast([p.digest_username])}, {"password": digest_password(p)})]
+
+
+def find(ctx: Context, want: Desired) -> Found | None:
+    lists = ctx.once("credential lists", lambda: ctx.clouds.twilio.sip.credential_lists.list(page_size=100))
+    entity = next((e for e in lists if e.friendly_name == want.name), None)
+    if entity is None:
+        return None
+    users = ctx.once(("users", entity.sid), lambda: entity.credentials.list(page_size=100))
+    return Found(entity.sid, want.name, {"users": tuple(u.username for u in users)}, None, entity)
+
+
+def create(ctx: Context, want: Desired) -> None:
+    _add(ctx.clouds.twilio.sip.credential_lists.create(friendly_name=want.name), want)
+
+
+def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
+    _add(found.raw, want)
+
+
+def _add(entity: Any, want: Desired) -> None:
+    for user in want.fields["users"]:
+        entity.credentials.create(username=user, password=want.write_only["password"].reveal())
+
+
+def delete(ctx: Context, found: Found) -> None:
+    found.raw.delete()

@@ -1,0 +1,52 @@
+"""IP access control list: who may send calls to the Twilio trunk (guide: Twilio 1.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..params import Params
+from .base import AtLeast, Context, Desired, Found, Setting
+
+KIND, SIDE, CHAPTER = "Twilio IP access control list", "Twilio", "03"
+SETTINGS = (Setting("addresses", "IP addresses", "the region's BYOC public SIP addresses; others are refused"),)
+HINTS = ((r"21235", "A list or an address of this name exists already in the account."),)
+
+
+def _lists(ctx: Context) -> list[Any]:
+    return ctx.once("ip acls", lambda: ctx.clouds.twilio.sip.ip_access_control_lists.list(page_size=100))
+
+
+def name(params: Params) -> str:
+    return params.ip_acl_name
+
+
+def desired(ctx: Context) -> list[Desired]:
+    return [Desired(ctx.params.ip_acl_name, {"addresses": AtLeast(ctx.clouds.signalling_addresses())})]
+
+
+def find(ctx: Context, want: Desired) -> Found | None:
+    entity = next((e for e in _lists(ctx) if e.friendly_name == want.name), None)
+    if entity is None:
+        return None
+    entries = ctx.once(("ip entries", entity.sid), lambda: entity.ip_addresses.list(page_size=100))
+    return Found(entity.sid, want.name, {"addresses": tuple(f"{e.ip_address}/{e.cidr_prefix_length}" for e in entries)},
+                 None, entity)
+
+
+def create(ctx: Context, want: Desired) -> None:
+    entity = ctx.clouds.twilio.sip.ip_access_control_lists.create(friendly_name=want.name)
+    _add(entity, want.fields["addresses"])
+
+
+def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
+    _add(found.raw, [a for a in want.fields["addresses"] if a not in found.fields["addresses"]])
+
+
+def _add(entity: Any, addresses: Any) -> None:
+    for cidr in addresses:
+        address, _, prefix = cidr.partition("/")
+        entity.ip_addresses.create(friendly_name=f"BYOC Runbook {cidr}", ip_address=address, cidr_prefix_length=int(prefix))
+
+
+def delete(ctx: Context, found: Found) -> None:
+    found.raw.delete()

@@ -1,0 +1,45 @@
+"""Origination URL: where the Twilio trunk sends calls from the phone network (guide: Twilio 2.3)."""
+
+from __future__ import annotations
+
+from . import sip_trunk
+from .base import Context, Desired, Found, Setting
+
+KIND, SIDE, CHAPTER = "Twilio origination URL", "Twilio", "03"
+SETTINGS = (
+    Setting("sip_url", "Origination SIP URI", "the BYOC trunk's own termination URI"),
+    Setting("enabled", "Enabled"),
+    Setting("priority", "Priority", "lowest first"),
+    Setting("weight", "Weight", "shares calls among equal priorities"),
+)
+HINTS = ((r"21249", "A trunk has room for ten origination URLs."),)
+
+
+def desired(ctx: Context) -> list[Desired]:
+    url = ctx.params.origination_url
+    return [Desired(url, {"sip_url": url, "enabled": True, "priority": 10, "weight": 10})]
+
+
+def find(ctx: Context, want: Desired) -> Found | None:
+    trunk = ctx.require(sip_trunk)
+    urls = ctx.once(("urls", trunk.id), lambda: trunk.raw.origination_urls.list(page_size=100))
+    entity = next((u for u in urls if u.sip_url.lower() == want.name.lower()), None)
+    if entity is None:
+        return None
+    fields = {"sip_url": want.name if entity.sip_url.lower() == want.name.lower() else entity.sip_url,
+              "enabled": entity.enabled, "priority": entity.priority, "weight": entity.weight}
+    return Found(entity.sid, want.name, fields, None, entity)
+
+
+def create(ctx: Context, want: Desired) -> None:
+    ctx.require(sip_trunk).raw.origination_urls.create(
+        friendly_name=f"Genesys Cloud {ctx.params.identifier}"[:64], sip_url=want.name,
+        enabled=True, priority=want.fields["priority"], weight=want.fields["weight"])
+
+
+def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
+    found.raw.update(**{key: want.fields[key] for key in changed})
+
+
+def delete(ctx: Context, found: Found) -> None:
+    found.raw.delete()

@@ -1,0 +1,63 @@
+"""A number that rings a person (guide: "You can then assign this number to a user")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import PureCloudPlatformClientV2 as sdk
+
+from ..exceptions import CheckFailed, Refused
+from . import did_pool
+from .base import Context, Desired, Found, Setting
+from .location import person
+
+KIND, SIDE, CHAPTER = "number of a person", "Genesys Cloud", "07"
+SETTINGS = (
+    Setting("person", "Assigned to", "calls to the number ring this person"),
+    Setting("owner_type", "Kind of owner"),
+)
+HINTS = ((r"number|did|address", "A number has one owner, and must be in a DID pool."),)
+
+_TYPES = ("WORK", "WORK2", "WORK3", "WORK4", "HOME", "MOBILE", "OTHER")
+
+
+def desired(ctx: Context) -> list[Desired]:
+    return [Desired(i.number, {"person": i.person.lower()}) for i in ctx.params.assignments if i.person]
+
+
+def find(ctx: Context, want: Desired) -> Found | None:
+    did = did_pool.did(ctx, want.name)
+    if did is None or did.owner is None:
+        return None
+    user = person(ctx, want.fields["person"])
+    if did.owner.id == user.id:
+        return Found(did.id, want.name, {"person": want.fields["person"], "owner_type": did.owner_type}, None, user)
+    owner = f"{did.owner_type} {did.owner.name or did.owner.id}"
+    raise Refused(f"{want.name} is assigned already, to {owner}. A number has one owner. Nothing was changed. "
+                  "Take it away there, or mend assignments in the params.")
+
+
+def create(ctx: Context, want: Desired) -> None:
+    if did_pool.did(ctx, want.name) is None:
+        raise CheckFailed(f"{want.name} is in no DID pool yet, so it can't be assigned. Run the pool cell above first.")
+    user = ctx.clouds.genesys.users.get_user(person(ctx, want.fields["person"]).id)
+    addresses = list(user.addresses or [])
+    taken = {a.type for a in addresses}
+    contact = sdk.Contact()
+    contact.address, contact.media_type = want.name, "PHONE"
+    contact.type = next((t for t in _TYPES if t not in taken), "OTHER")
+    body = sdk.UpdateUser()
+    body.version, body.addresses = user.version, [*addresses, contact]
+    ctx.clouds.genesys.users.patch_user(user.id, body)
+
+
+def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
+    raise AssertionError("find refuses a number that somebody else owns")
+
+
+def delete(ctx: Context, found: Found) -> None:
+    user: Any = ctx.clouds.genesys.users.get_user(found.raw.id)
+    body = sdk.UpdateUser()
+    body.version = user.version
+    body.addresses = [a for a in user.addresses or [] if a.address != found.name]
+    ctx.clouds.genesys.users.patch_user(user.id, body)

@@ -1,0 +1,82 @@
+"""Twilio Elastic SIP Trunk with its termination and both authentications (guide: Twilio 2.1, 2.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..exceptions import Refused
+from ..params import Params
+from . import credential_list, ip_acl
+from .base import AtLeast, Context, Desired, Found, Setting
+
+KIND, SIDE, CHAPTER = "Twilio SIP trunk", "Twilio", "03"
+SETTINGS = (
+    Setting("friendly_name", "Friendly name"),
+    Setting("domain_name", "Termination SIP URI", "where Genesys Cloud sends calls; unique across all of Twilio"),
+    Setting("secure", "Secure Trunking", "off, as in the guide: both sides must agree"),
+    Setting("ip_acls", "IP access control lists", "with both kinds attached, a call must pass both"),
+    Setting("credential_lists", "Credential lists"),
+    Setting("auth_type", "Authentication in force"),
+)
+HINTS = (
+    (r"21248|21245", "Choose another termination_domain: this one is taken, or reserved for 30 days after a trunk's deletion."),
+    (r"21244", "The account has as many trunks as it may have."),
+)
+
+
+def name(params: Params) -> str:
+    return params.termination_uri
+
+
+def desired(ctx: Context) -> list[Desired]:
+    p = ctx.params
+    fields = {
+        "friendly_name": p.twilio_trunk_name, "domain_name": p.termination_uri.lower(), "secure": False,
+        "ip_acls": AtLeast([p.ip_acl_name]), "credential_lists": AtLeast([p.credential_list_name]),
+    }
+    return [Desired(p.termination_uri, fields)]
+
+
+def find(ctx: Context, want: Desired) -> Found | None:
+    trunks = ctx.once("twilio trunks", lambda: ctx.clouds.twilio.trunking.trunks.list(page_size=100))
+    # Host names know no case; a trunk is known by its domain, which is unique, not by its friendly name.
+    entity = next((t for t in trunks if (t.domain_name or "").lower() == want.name.lower()), None)
+    if entity is None:
+        same_name = [t for t in trunks if t.friendly_name == want.fields.get("friendly_name")]
+        if want.fields and same_name:
+            raise Refused(f'A Twilio trunk named "{same_name[0].friendly_name}" exists with the domain '
+                          f"{same_name[0].domain_name}, not {want.name}. Mend termination_domain, or choose another "
+                          "twilio_trunk_name. Nothing was changed.")
+        return None
+    acls = ctx.once(("acls", entity.sid), lambda: entity.ip_access_control_lists.list(page_size=100))
+    credentials = ctx.once(("creds", entity.sid), lambda: entity.credentials_lists.list(page_size=100))
+    fields = {
+        "friendly_name": entity.friendly_name, "domain_name": (entity.domain_name or "").lower(), "secure": entity.secure,
+        "ip_acls": tuple(a.friendly_name for a in acls), "credential_lists": tuple(c.friendly_name for c in credentials),
+        "auth_type": entity.auth_type,
+    }
+    return Found(entity.sid, want.name, fields, None, entity)
+
+
+def create(ctx: Context, want: Desired) -> None:
+    entity = ctx.clouds.twilio.trunking.trunks.create(
+        friendly_name=want.fields["friendly_name"], domain_name=ctx.params.termination_uri, secure=False)
+    _attach(ctx, entity, frozenset({"ip_acls", "credential_lists"}))
+
+
+def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
+    plain = {k: want.fields[k] for k in ("friendly_name", "secure") if k in changed}
+    if plain:
+        ctx.clouds.twilio.trunking.trunks(found.id).update(**plain)
+    _attach(ctx, found.raw, changed)
+
+
+def _attach(ctx: Context, entity: Any, changed: frozenset[str]) -> None:
+    if "ip_acls" in changed:
+        entity.ip_access_control_lists.create(ip_access_control_list_sid=ctx.require(ip_acl).id)
+    if "credential_lists" in changed:
+        entity.credentials_lists.create(credential_list_sid=ctx.require(credential_list).id)
+
+
+def delete(ctx: Context, found: Found) -> None:
+    found.raw.delete()

@@ -1,0 +1,252 @@
+"""What a chapter's cells call: one `Runbook`, a few verbs, a table each.
+
+    run = open_chapter("04_byoc_trunk", globals())   # checks the parameters, before anything is called
+    run.apply("byoc_trunk")                          # create, update or leave; returns the object as a table
+    run.recap()                                      # the chapter in one table
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from . import chapters, dialplan, precheck, reconcile
+from .clouds import Clouds
+from .display import objects
+from .display.tables import Table, text
+from .exceptions import CheckFailed, DeadlineExceeded, Forbidden, ParamsError
+from .params import Params, validate
+from .redaction import guard_kernel
+from .regions import data_file
+from .resources.base import Context
+
+WAIT = {"sandbox": 30.0, "live": 300.0}  # seconds for what the clouds do later
+
+
+def open_chapter(name: str, namespace: Mapping[str, Any]) -> Runbook:
+    """Check a notebook's parameters and open its chapter.
+
+    Args:
+        name: the notebook's file name without its ending, e.g. "04_byoc_trunk".
+        namespace: the notebook's `globals()`.
+
+    Raises:
+        ParamsError: a value is missing, of the wrong type or wrong; one sentence each. Nothing was called.
+    """
+    guard_kernel()
+    chapter = chapters.find_chapter(name)
+    source = f"the parameters of {chapter.name}"
+    unknown = [n for n in _injected(namespace.get("In") or []) if n not in Params.model_fields]
+    if unknown:
+        raise ParamsError([f"{source}: {n} is not a parameter of the runbook.{_near(n)} Mend the name or remove it." for n in unknown])
+    values = {key: namespace[key] for key in Params.model_fields if key in namespace}
+    return Runbook(chapter, validate(values, source=source, only=chapter.fields))
+
+
+def _injected(history: list[str]) -> list[str]:
+    """Names that papermill's injected cell assigns: it takes misspelt ones without complaint."""
+    cells = [source for source in history if source.startswith("# Parameters\n")]
+    if not cells:
+        return []
+    return [t.id for node in ast.parse(cells[-1]).body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)]
+
+
+def _near(name: str) -> str:
+    near = get_close_matches(name, Params.model_fields, n=2)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+class Runbook:
+    """An opened chapter."""
+
+    def __init__(self, chapter: chapters.Chapter, params: Params):
+        self.chapter, self.params = chapter, params
+        self.clouds = Clouds(params)
+        self._ctx = Context(params, self.clouds)
+        self.outcomes: list[reconcile.Outcome] = []
+
+    # ------------------------------------------------------------ showing
+
+    def parameters(self) -> Table:
+        """The parameters this chapter uses, as checked, and what follows from them."""
+        p, rows = self.params, []
+        for key in self.chapter.fields:
+            value = getattr(p, key)
+            if key in chapters.COMMON or value not in ("", [], False):
+                shown = [v.model_dump(exclude_defaults=True) for v in value] if value and key in ("number_plans", "assignments") else value
+                rows.append([key, text(shown), Params.model_fields[key].description or ""])
+        follows = (("inbound_fqdn", ("identifier",), "follows: where Twilio sends calls"),
+                   ("termination_uri", ("termination_domain",), "follows: where Genesys Cloud sends calls"))
+        rows += [[key, getattr(p, key), why] for key, needs, why in follows if set(needs) <= set(self.chapter.fields)]
+        where = "the practice clouds: nothing real is touched" if p.target == "sandbox" else "LIVE CLOUDS"
+        return Table(["Parameter", "Value", "Meaning"], rows, f"Chapter {self.chapter.number} for {p.partner} on {where}")
+
+    def recap(self) -> Table:
+        """What this chapter did, a row an object."""
+        return objects.recap_table(self.outcomes, f"Chapter {self.chapter.number}, {self.chapter.title}")
+
+    # ------------------------------------------------------------ doing
+
+    def apply(self, kind: str) -> Table:
+        """Bring every object of this kind to its wanted state, and show it as the cloud returns it."""
+        module = chapters.kind(kind)
+        try:
+            done = [reconcile.apply(self._ctx, module, want) for want in module.desired(self._ctx)]
+        except Forbidden as error:
+            raise self._with_permissions(error) from None
+        self.outcomes += done
+        if not done:
+            return Table(["Object", "Result"], [[module.KIND, "nothing asked for in the params"]])
+        return objects.outcome_table(done)
+
+    def _with_permissions(self, error: Forbidden) -> Forbidden:
+        needed = data_file("permissions.yaml")["chapters"][self.chapter.name]
+        listed = "; ".join(f"{side}: {', '.join(what)}" for side, what in needed.items() if what)
+        return Forbidden(f"{error} This chapter needs {listed}.", cloud=error.cloud, status=error.status,
+                         code=error.code, correlation_id=error.correlation_id, call=error.call)
+
+    # ------------------------------------------------------------ chapter 01
+
+    def precheck(self) -> Table:
+        """Run every check and show the table; `require_passed` then fails the notebook if one failed."""
+        self._checks = precheck.run(self._ctx)
+        return objects.check_table(self._checks)
+
+    def require_passed(self) -> str:
+        """A sentence if every check passed.
+
+        Raises:
+            CheckFailed: at least one did not; a line each, with what to do.
+        """
+        error = precheck.failures(self._checks)
+        if error:
+            raise error
+        return f"All {len(self._checks)} checks passed: go on with chapter 02."
+
+    # ------------------------------------------------------------ chapter 02
+
+    def wait_verified(self) -> str:
+        """Wait until the location's address is verified.
+
+        Raises:
+            CheckFailed: the service found no such address.
+            DeadlineExceeded: it is still checking.
+        """
+        from .resources import location
+
+        def verified() -> bool:
+            self._ctx.forget()
+            entity = self._ctx.require(location).raw
+            details = entity.address_verification_details
+            if details and details.status == "Failed":
+                raise CheckFailed(f'The address of location "{entity.name}" could not be verified: {self.params.street}, '
+                                  f"{self.params.postal_code} {self.params.city}, {self.params.country}. Mend street, city, "
+                                  "postal_code and country in the params so that they name a real place, and run this chapter again.")
+            return bool(entity.address_verified)
+
+        reconcile.poll(verified, f'The address of location "{self.params.location_name}" is still being verified. '
+                       "Run this chapter again in some minutes.", WAIT[self.params.target])
+        return f"Address Verified: {self.params.street}, {self.params.postal_code} {self.params.city}"
+
+    def wait_site_defaults(self) -> str:
+        """Wait for what the platform makes some seconds after a site: its default number plans and route.
+
+        Raises:
+            DeadlineExceeded: the default plans did not appear.
+        """
+        from .resources import number_plans, outbound_route, site
+
+        def plans() -> list[Any] | None:
+            self._ctx.forget()
+            found = number_plans.read(self._ctx, self._ctx.require(site).id)
+            return found if number_plans.complete(found) else None
+
+        found = reconcile.poll(plans, f'Site "{self.params.site_name}" has no default number plans yet. Run this chapter '
+                               "again in a minute; if they never come, look at Telephony – Sites – Number Plans.",
+                               WAIT[self.params.target])
+        count = sum(p.name not in {c.name for c in self.params.number_plans} for p in found)
+
+        def route() -> bool:
+            self._ctx.forget()
+            return bool(outbound_route.read(self._ctx, self._ctx.require(site).id))
+
+        try:
+            reconcile.poll(route, "", WAIT[self.params.target] / 3)
+        except DeadlineExceeded:
+            return f"{count} default number plans are there; no default outbound route appeared (some orgs have none)."
+        return f"{count} default number plans and the site's first outbound route are there."
+
+    def number_plans(self) -> Table:
+        """The site's number plans, in the order they are tried."""
+        from .resources import number_plans, site
+
+        plans = number_plans.read(self._ctx, self._ctx.require(site).id)
+        ours = {c.name for c in self.params.number_plans}
+        rows = [[str(i), p.name, text(p.classification), text(p.match_type), number_plans.describe(p),
+                 "from the params" if p.name in ours else "default"] for i, p in enumerate(plans, 1)]
+        return Table(["Order", "Number plan", "Classification", "Match type", "Matches", "Origin"], rows,
+                     f"Number plans of {self.params.site_name}")
+
+    # ------------------------------------------------------------ chapter 04
+
+    def wait_in_service(self) -> Table:
+        """Wait until the BYOC trunk's lines, one an edge, report in service.
+
+        Raises:
+            DeadlineExceeded: they did not.
+        """
+        from .resources import byoc_trunk
+
+        lines = byoc_trunk.wait_in_service(self._ctx, WAIT[self.params.target])
+        rows = [[text(t.name), text(t.edge.name if t.edge else None), text(bool(t.in_service)), text(bool(t.enabled)),
+                 text(t.connected_status.connected if t.connected_status else None)] for t in sorted(lines, key=lambda t: t.name or "")]
+        return Table(["Trunk", "Edge", "In service", "Enabled", "Connected"], rows, f"{self.params.trunk_name} is in service")
+
+    # ------------------------------------------------------------ chapter 05
+
+    def routes(self) -> Table:
+        """The site's outbound routes, as they are now."""
+        from .resources import byoc_trunk, outbound_route, site
+
+        home, trunk = self._ctx.require(site), self._ctx.require(byoc_trunk)
+        rows = [[r.name, text(bool(r.enabled)), text(sorted(r.classification_types or [])),
+                 text([trunk.name if t.id == trunk.id else t.name or t.id for t in r.external_trunk_bases or []])]
+                for r in sorted(outbound_route.read(self._ctx, home.id), key=lambda r: r.name)]
+        return Table(["Outbound route", "Enabled", "Classifications", "Trunks"], rows, f"Outbound routes of {home.name}")
+
+    # ------------------------------------------------------------ chapter 06
+
+    def dialplan(self) -> dialplan.Dialplan:
+        """The site's number plans, routes, trunks and edges, as plain data."""
+        from .simulate import read_dialplan
+
+        return read_dialplan(self._ctx)
+
+    def simulate(self, numbers: list[str] | None = None) -> Table:
+        """What the site would do with each number; none given takes test_numbers."""
+        plan = self._ctx.once("dialplan", self.dialplan)
+        self.simulations = [dialplan.simulate(n, plan) for n in (self.params.test_numbers if numbers is None else numbers)]
+        return objects.simulation_table(self.simulations)
+
+    def steps(self, number: str) -> Table:
+        """Every rule that was tried for one number, and why it was passed over or matched."""
+        result = dialplan.simulate(number, self._ctx.once("dialplan", self.dialplan))
+        rows = [[str(i), s.kind, s.name, s.outcome, s.reason] for i, s in enumerate(result.steps, 1)]
+        return Table(["Step", "What", "Name", "Outcome", "Why"], rows, f"{number}: {result.verdict}")
+
+    # ------------------------------------------------------------ chapter 07
+
+    def numbers(self) -> Table:
+        """Each purchased number: its pool and who answers it."""
+        from .resources import did_pool
+
+        rows = []
+        for number in self.params.phone_numbers:
+            did = did_pool.did(self._ctx, number)
+            pool = did.did_pool if did else None
+            owner = did.owner if did else None
+            kind = {"USER": "person", "IVR_CONFIG": "inbound call route"}.get(did.owner_type or "", did.owner_type) if did else None
+            rows.append([number, "yes" if pool else "no", text(kind), text(owner.name or owner.id if owner else None)])
+        return Table(["Number", "In a DID pool", "Kind of owner", "Assigned to"], rows, "Numbers")

@@ -1,0 +1,166 @@
+"""The site's decision about a number, in full for four countries, and what must hold for any number."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from byoc_helpers.dialplan import (
+    ROUNDS,
+    Dialplan,
+    NumberPlan,
+    Route,
+    TrunkState,
+    clean,
+    plan_from_mapping,
+    simulate,
+)
+
+EMERGENCY = {"FR": ("15", "17", "18", "112"), "US": ("911",), "IT": ("112", "118"), "JP": ("110", "119")}
+
+
+def site(country: str = "FR", **changes) -> Dialplan:
+    plans = (
+        NumberPlan("Emergency", "numberList", "Emergency", 0, numbers=tuple((n, n) for n in EMERGENCY[country])),
+        NumberPlan("Extension", "digitLength", "Extension", 1, digit_length=(4, 6)),
+        NumberPlan("National", "intraCountryCode", "National", 2),
+        NumberPlan("International", "interCountryCode", "International", 3),
+        NumberPlan("Network", "regex", "Network", 4, r"^([^@\:]+@)([^@ ]+)?$", "sip:$1$2"),
+    )
+    plan = Dialplan("Office", country, plans, (Route("Twilio Route", True, ("National", "International"), ("Twilio",)),),
+                    (TrunkState("Twilio", True, True, ("edge 1", "edge 2")),))
+    return dataclasses.replace(plan, **changes)
+
+
+@pytest.mark.parametrize(("country", "dialled", "normalized", "plan", "ok"), [
+    ("FR", "0123456789", "+33123456789", "National", True),
+    ("FR", "01 23 45 67 89", "+33123456789", "National", True),
+    ("FR", "+33123456789", "+33123456789", "National", True),
+    ("FR", "33123456789", "+33123456789", "National", True),
+    ("FR", "+14155550123", "+14155550123", "International", True),
+    ("FR", "112", "112", "Emergency", False),
+    ("FR", "1234", "1234", "Extension", False),
+    ("FR", "hello@sip.example.com", "sip:hello@sip.example.com", "Network", False),
+    ("FR", "hello", None, None, False),
+    ("FR", "", None, None, False),
+    ("FR", "9" * 300, None, None, False),
+    ("US", "4155550123", "+14155550123", "National", True),
+    ("US", "(415) 555-0123", "+14155550123", "National", True),
+    ("US", "14155550123", "+14155550123", "National", True),
+    ("US", "+33123456789", "+33123456789", "International", True),
+    ("US", "911", "911", "Emergency", False),
+    ("IT", "0612345678", "+390612345678", "National", True),
+    ("IT", "+390612345678", "+390612345678", "National", True),
+    ("JP", "0312345678", "+81312345678", "National", True),
+    ("JP", "+14155550123", "+14155550123", "International", True),
+])
+def test_numbers(country, dialled, normalized, plan, ok):
+    result = simulate(dialled, site(country))
+    assert (result.normalized, result.plan, result.ok) == (normalized, plan, ok)
+    if ok:
+        assert (result.route, result.trunks, result.edges) == ("Twilio Route", ("Twilio",), ("edge 1", "edge 2"))
+
+
+def test_every_candidate_has_its_reason():
+    steps = [(s.kind, s.name, s.outcome, s.reason) for s in simulate("+14155550123", site()).steps]
+    assert steps == [
+        ("number plan", "Emergency", "passed over", "+14155550123 is not in its list of 4"),
+        ("number plan", "Extension", "passed over", "+14155550123 is not digits only"),
+        ("number plan", "National", "passed over", "+14155550123 is not of the site's own country code +33"),
+        ("number plan", "International", "matched", "is of country code +1"),
+        ("outbound route", "Twilio Route", "matched", "it is enabled and carries International"),
+        ("trunk", "Twilio", "matched", "it is in service on 2 edges"),
+    ]
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"routes": ()}, "No route of Office carries National"),
+    ({"routes": (Route("R", False, ("National",), ("Twilio",)),)}, 'The route "R" carries National but is disabled'),
+    ({"routes": (Route("R", True, ("National",), ()),)}, 'The route "R" has no trunk'),
+    ({"trunks": (TrunkState("Twilio", True, False),)}, 'No trunk of the route "Twilio Route" is in service'),
+    ({"trunks": ()}, "is in service"),
+    ({"plans": ()}, "No number plan of Office matches"),
+])
+def test_a_call_that_fails_says_what_to_mend(changes, said):
+    result = simulate("0123456789", site(**changes))
+    assert not result.ok and said in result.verdict
+
+
+@pytest.mark.parametrize(("plan", "dialled", "normalized"), [
+    (NumberPlan("x", "regex", "C", match=r"^7(\d{3})$", normalized_format="+492211234$1"), "7123", "+492211234123"),
+    (NumberPlan("x", "regex", "C", match=r"^9(\d+)$", normalized_format="$1$7"), "91", "1"),
+    (NumberPlan("x", "regex", "C", match="("), "1", None),
+    (NumberPlan("x", "numberList", "C", numbers=(("3900", "3999"),)), "3950", "3950"),
+    (NumberPlan("x", "numberList", "C", numbers=(("3900", "3999"),)), "39500", None),
+    (NumberPlan("x", "e164NumberList", "C", numbers=(("+33100000000", "+33199999999"),)), "+33123456789", "+33123456789"),
+    (NumberPlan("x", "e164NumberList", "C", numbers=(("+33100000000", "+33199999999"),)), "0123456789", None),
+    (NumberPlan("x", "interCountryCode", "C", numbers=(("44", "44"),)), "+442071234567", "+442071234567"),
+    (NumberPlan("x", "interCountryCode", "C", numbers=(("44", "44"),)), "+14155550123", None),
+    (NumberPlan("x", "somethingNew", "C"), "1", None),
+    (NumberPlan("x", "digitLength", "C", digit_length=(3, 3), active=False), "123", None),
+])
+def test_each_match_type(plan, dialled, normalized):
+    assert simulate(dialled, site(plans=(plan,))).normalized == normalized
+
+
+def test_a_rewritten_number_is_matched_again():
+    nine = NumberPlan("Outside line", "regex", "National", -1, r"^9(0\d{9})$", "$1")
+    result = simulate("90123456789", site(plans=(nine, *site().plans)))
+    assert (result.normalized, result.plan) == ("+33123456789", "National")
+    assert [s.name for s in result.steps if s.outcome == "again"] == ["0123456789", "+33123456789"]
+
+
+def test_plans_that_rewrite_in_a_circle_are_told():
+    plans = (NumberPlan("a", "regex", "C", 0, "^1$", "2"), NumberPlan("b", "regex", "C", 1, "^2$", "1"))
+    assert any("circle" in s.reason for s in simulate("1", site(plans=plans)).steps)
+
+
+def test_a_plan_from_the_api():
+    assert plan_from_mapping({"name": "N", "matchType": "digitLength", "classification": "C", "priority": 3, "state": "active",
+                              "digitLength": {"start": "4", "end": "6"}, "numbers": [{"start": "1"}]}) == NumberPlan(
+        "N", "digitLength", "C", 3, None, None, (("1", "1"),), (4, 6))
+
+
+numbers = st.one_of(st.text(max_size=40), st.from_regex(r"\+?[0-9]{1,17}", fullmatch=True))
+countries = st.sampled_from(["FR", "US", "IT", "JP"])
+
+
+@given(numbers, countries)
+def test_any_text_gets_a_decision(number, country):
+    result = simulate(number, site(country))
+    assert result == simulate(number, site(country))
+    assert result.verdict and result.dialled == number
+    assert result.ok == bool(result.trunks)
+    assert sum(s.outcome == "again" for s in result.steps) <= ROUNDS
+
+
+@given(numbers, countries)
+def test_national_and_international_end_in_e164(number, country):
+    result = simulate(number, site(country))
+    if result.plan in ("National", "International"):
+        assert re.fullmatch(r"\+[1-9][0-9]{5,15}", result.normalized or "")
+
+
+@given(numbers, countries)
+def test_a_normalised_number_stays(number, country):
+    first = simulate(number, site(country))
+    if first.ok:
+        assert simulate(first.normalized or "", site(country)).normalized == first.normalized
+
+
+@given(numbers, countries)
+def test_a_plan_behind_the_others_takes_nothing_from_them(number, country):
+    before = simulate(number, site(country))
+    catch_all = NumberPlan("Rest", "regex", "Rest", 99, ".*")
+    after = simulate(number, site(country, plans=(*site(country).plans, catch_all)))
+    if before.plan is not None and not any(s.outcome == "again" for s in before.steps):
+        assert after.plan == before.plan
+
+
+@given(st.from_regex(r"[0-9 ().\-/]{1,20}", fullmatch=True))
+def test_cleaning_keeps_the_digits(number):
+    assert clean(number) == re.sub(r"\D", "", number)

@@ -1,0 +1,109 @@
+"""The committed notebooks: their form, and that their outputs are what a run gives."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+from byoc_helpers import authoring, sandbox
+from byoc_helpers.chapters import CHAPTERS
+from byoc_helpers.params import load
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def read(path: Path):
+    return nbformat.read(path, as_version=4)
+
+
+def code(notebook) -> list[str]:
+    return [c.source for c in notebook.cells if c.cell_type == "code" and "parameters" not in c.metadata.get("tags", [])]
+
+
+def test_there_is_a_notebook_for_each_chapter():
+    assert [p.stem for p in NOTEBOOKS] == [c.name for c in CHAPTERS]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+class TestForm:
+    def test_is_valid_and_carries_nothing_of_a_machine(self, path):
+        notebook = read(path)
+        nbformat.validate(notebook)
+        assert notebook.metadata.kernelspec == {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+        assert set(notebook.metadata) == {"kernelspec", "language_info"} and notebook.metadata.language_info == {"name": "python"}
+        text = path.read_text("utf-8")
+        assert not re.search(r"/(home|root|tmp|work|Users)/|127\.0\.0\.1|localhost", text)
+
+    def test_has_more_prose_than_code_and_short_cells(self, path):
+        notebook = read(path)
+        cells = code(notebook)
+        assert statistics.median(len(c.splitlines()) for c in cells) <= 3
+        assert max(len(c.splitlines()) for c in cells) <= 15
+        assert sum(c.cell_type == "markdown" for c in notebook.cells) >= sum(c.cell_type == "code" for c in notebook.cells)
+
+    def test_has_one_heading_and_no_magics(self, path):
+        notebook = read(path)
+        prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+        assert len(re.findall(r"^# ", prose, re.MULTILINE)) == 1
+        assert not any(re.search(r"^\s*[%!]", c, re.MULTILINE) for c in code(notebook))
+
+    def test_every_code_cell_has_prose_before_it(self, path):
+        kinds = [c.cell_type for c in read(path).cells]
+        assert all(before == "markdown" for before, kind in itertools.pairwise(kinds) if kind == "code")
+
+    def test_links_lead_somewhere(self, path):
+        prose = "\n".join(c.source for c in read(path).cells if c.cell_type == "markdown")
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", prose):
+            assert (path.parent / target).exists(), target
+
+    def test_has_run_and_shows_a_table(self, path):
+        outputs = [o for c in read(path).cells for o in c.get("outputs", [])]
+        assert not [o for o in outputs if o.output_type in ("error", "stream")]
+        assert any("<table" in o.get("data", {}).get("text/html", "") for o in outputs)
+
+    def test_parameters_are_the_models(self, path):
+        chapter = next(c for c in CHAPTERS if c.name == path.stem)
+        cell = next(c for c in read(path).cells if "parameters" in c.metadata.get("tags", []))
+        assert cell.source == authoring.parameters_cell(chapter, load(ROOT / "params" / "demo.yaml")), "run `make notebooks`"
+        assert all(len(re.findall(r"(?<![=!<>])=(?!=)", line)) == 1 for line in cell.source.splitlines())
+
+    def test_papermill_sees_every_parameter_with_its_meaning(self, path):
+        chapter = next(c for c in CHAPTERS if c.name == path.stem)
+        seen = papermill.inspect_notebook(str(path))
+        assert list(seen) == list(chapter.fields)
+        assert all(p["help"] and p["inferred_type_name"] != "None" for p in seen.values())
+
+
+def test_nbval_finds_the_outputs_that_are_committed(tmp_path):
+    """Strict nbval on a fresh copy of the practice clouds, chapters in order."""
+    environment = {**os.environ, "BYOC_SANDBOX_HOME": str(tmp_path), "BYOC_SANDBOX_FIXED": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    environment.pop("PYTEST_XDIST_WORKER", None)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-o", "addopts=", *map(str, NOTEBOOKS)],
+            env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+        )
+        assert done.returncode == 0, done.stdout[-6000:]
+        assert re.search(r"^\d+ passed", done.stdout, re.MULTILINE)
+    finally:
+        _stop(tmp_path)
+
+
+def _stop(home: Path) -> None:
+    before = os.environ.get("BYOC_SANDBOX_HOME")
+    os.environ["BYOC_SANDBOX_HOME"] = str(home)
+    try:
+        sandbox.stop()
+    finally:
+        if before:
+            os.environ["BYOC_SANDBOX_HOME"] = before

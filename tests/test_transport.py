@@ -1,0 +1,174 @@
+"""The wire: what is repeated, what is not, and what an error says. Against a local server that misbehaves."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from byoc_helpers import journal, secrets
+from byoc_helpers.clouds.genesys import describe
+from byoc_helpers.clouds.transport import Transport
+from byoc_helpers.exceptions import CloudError, Conflict, Forbidden, NotFound, OutcomeUnknown, Unauthorized
+
+OK = (200, {}, b'{"fine": true}')
+
+
+class _Server(ThreadingHTTPServer):
+    """Gives the scripted answers in turn, then OK; an answer of None closes the connection instead."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.script: list[tuple[int, dict, bytes] | None] = []
+        self.seen: list[tuple[str, str, dict]] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version, wbufsize = "HTTP/1.1", 65536
+    server: _Server
+
+    def _any(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.seen.append((self.command, self.path, dict(self.headers)))
+        answer = self.server.script.pop(0) if self.server.script else OK
+        if answer is None:
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
+            return
+        status, headers, body = answer
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _any
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[_Server]:
+    with _Server() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def wire(server) -> Transport:
+    return Transport("Genesys Cloud", r"(api|login)\.mypurecloud\.ie", describe, server.url, deadline=5)
+
+
+URL = "https://api.mypurecloud.ie/api/v2/things"
+
+
+def test_the_genuine_host_is_sent_to_the_practice_address(wire, server):
+    wire.send("GET", URL, query={"name": "a b"})
+    method, path, headers = server.seen[0]
+    assert (method, path, headers["Host"]) == ("GET", "/api/v2/things?name=a+b", "api.mypurecloud.ie")
+
+
+def test_a_strange_host_is_refused(wire, server):
+    with pytest.raises(CloudError, match=r"refusing to call evil\.example"):
+        wire.send("GET", "https://evil.example/api/v2/things")
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("trouble", [(503, {}, b"{}"), (500, {}, b"{}"), (429, {"Retry-After": "0"}, b"{}"), None])
+def test_what_reads_or_deletes_is_repeated(wire, server, method, trouble):
+    server.script = [trouble, trouble]
+    assert json.loads(wire.send(method, URL).text) == {"fine": True}
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+@pytest.mark.parametrize("trouble", [(503, {}, b"{}"), (500, {}, b"{}"), None])
+def test_what_may_have_been_carried_out_is_not_repeated(wire, server, method, trouble):
+    server.script = [trouble]
+    with pytest.raises(OutcomeUnknown):
+        wire.send(method, URL, json={"a": 1})
+    assert len(server.seen) == 1
+
+
+def test_a_refusal_for_rate_is_repeated_even_for_a_write(wire, server):
+    server.script = [(429, {"Retry-After": "0"}, b"{}")]
+    wire.send("POST", URL, json={"a": 1})
+    assert len(server.seen) == 2
+
+
+def test_a_search_is_a_read(wire, server):
+    server.script = [None]
+    wire.send("POST", URL + "/search", json={"a": 1})
+    assert len(server.seen) == 2
+
+
+def test_a_wait_longer_than_the_deadline_is_not_begun(wire, server):
+    server.script = [(429, {"Retry-After": "3600"}, b'{"message": "Rate limit exceeded", "code": "too.many.requests"}')]
+    with pytest.raises(CloudError, match=r"answered 429 too\.many\.requests"):
+        wire.send("GET", URL)
+    assert len(server.seen) == 1
+
+
+def test_nobody_there():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    wire = Transport("Twilio", r".*\.twilio\.com", describe, url, deadline=0.5)
+    with pytest.raises(CloudError, match="Twilio could not be reached"):
+        wire.send("POST", "https://api.twilio.com/x", form={"a": "b"})
+
+
+@pytest.mark.parametrize(("status", "kind"), [(401, Unauthorized), (403, Forbidden), (404, NotFound), (409, Conflict), (400, CloudError)])
+def test_each_status_has_its_error(wire, server, status, kind):
+    server.script = [(status, {"ININ-Correlation-Id": "corr-1"}, b'{"message": "No way.", "code": "no.way"}')]
+    with pytest.raises(kind) as error:
+        wire.send("POST", URL, json={})
+    assert type(error.value) is kind
+    assert str(error.value) == f"Genesys Cloud answered {status} no.way to POST /api/v2/things: No way. Reference for support: corr-1."
+    assert (error.value.status, error.value.code, error.value.correlation_id) == (status, "no.way", "corr-1")
+
+
+def test_an_answer_that_is_not_json(wire, server):
+    server.script = [(400, {}, b"<html>proxy</html>")]
+    with pytest.raises(CloudError, match="not JSON"):
+        wire.send("GET", URL)
+
+
+def test_a_secret_in_an_error_is_masked(wire, server):
+    secrets.Secret("TopSecretValue99")
+    server.script = [(400, {}, b'{"message": "password TopSecretValue99 is bad", "code": "x"}')]
+    with pytest.raises(CloudError) as error:
+        wire.send("POST", URL, json={})
+    assert "TopSecretValue99" not in str(error.value) + repr(error.value) + repr(error.value.__dict__)
+
+
+def test_the_journal_has_each_attempt_and_no_secret(wire, server, tmp_path, monkeypatch):
+    secrets.Secret("TopSecretValue99")
+    monkeypatch.setenv("BYOC_JOURNAL", str(tmp_path / "journal.jsonl"))
+    server.script = [(503, {}, b"{}")]
+    wire.send("GET", URL + "/0a1b2c3d-0000-4000-8000-000000000000", query={"name": "TopSecretValue99"}, headers={"Authorization": "Bearer TopSecretValue99"})
+    text = (tmp_path / "journal.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [(x["status"], x["attempt"]) for x in lines] == [(503, 1), (200, 2)]
+    assert lines[0]["query"] == ["name"] and "TopSecretValue99" not in text
+    assert journal.endpoint(lines[0]) == "GET /api/v2/things/{id}"
+
+
+def test_environment_proxies_are_for_the_internet_only(server, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    Transport("Genesys Cloud", r"api\.mypurecloud\.ie", describe, server.url, deadline=1).send("GET", URL)
+    assert len(server.seen) == 1

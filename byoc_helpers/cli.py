@@ -91,7 +91,7 @@ def check(files: Files) -> None:
     for path, params in batch.load_all(files, live=True):
         for warning in warnings(params):
             progress.print(f"{path}: {warning}", style="yellow", markup=False)
-        result.print(f"{path}: {params.partner}, target {params.target}: all parameters are right", markup=False)
+        result.print(f"{_shown(path)}: {params.partner}, target {params.target}: all parameters are right", markup=False)
 
 
 @params_app.command("schema")
@@ -121,8 +121,11 @@ def sandbox_status() -> None:
     """Say whether they run, and where."""
     from . import sandbox
 
-    box = sandbox.status()
-    result.print(f"Running at {box.url}" if box else "Not running; a notebook or `byoc sandbox start` starts it.")
+    state = sandbox.status()
+    if not state["running"]:
+        result.print("Not running; a notebook or `byoc sandbox start` starts it.")
+        return
+    result.print(f"Running at {state['url']}; practice customers: {', '.join(state['tenants']) or 'none yet'}", markup=False)
 
 
 @sandbox_app.command("reset")

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from pydantic import BaseModel
+
 from . import chapters, dialplan, precheck, reconcile
 from .clouds import Clouds
 from .display import objects
@@ -75,7 +77,7 @@ class Runbook:
         for key in self.chapter.fields:
             value = getattr(p, key)
             if key in chapters.COMMON or value not in ("", [], False):
-                shown = [v.model_dump(exclude_defaults=True) for v in value] if value and key in ("number_plans", "assignments") else value
+                shown = [v.model_dump(exclude_defaults=True) if isinstance(v, BaseModel) else v for v in value] if isinstance(value, list) else value
                 rows.append([key, text(shown), Params.model_fields[key].description or ""])
         follows = (("inbound_fqdn", ("identifier",), "follows: where Twilio sends calls"),
                    ("termination_uri", ("termination_domain",), "follows: where Genesys Cloud sends calls"))
@@ -127,8 +129,8 @@ class Runbook:
 
     # ------------------------------------------------------------ chapter 02
 
-    def wait_verified(self) -> str:
-        """Wait until the location's address is verified.
+    def wait_verified(self) -> Table:
+        """Wait until the location's address is verified, and show it as the cloud has it.
 
         Raises:
             CheckFailed: the service found no such address.
@@ -136,7 +138,7 @@ class Runbook:
         """
         from .resources import location
 
-        def verified() -> bool:
+        def verified() -> Any:
             self._ctx.forget()
             entity = self._ctx.require(location).raw
             details = entity.address_verification_details
@@ -144,11 +146,15 @@ class Runbook:
                 raise CheckFailed(f'The address of location "{entity.name}" could not be verified: {self.params.street}, '
                                   f"{self.params.postal_code} {self.params.city}, {self.params.country}. Mend street, city, "
                                   "postal_code and country in the params so that they name a real place, and run this chapter again.")
-            return bool(entity.address_verified)
+            return entity if entity.address_verified else None
 
-        reconcile.poll(verified, f'The address of location "{self.params.location_name}" is still being verified. '
+        entity = reconcile.poll(verified, f'The address of location "{self.params.location_name}" is still being verified. '
                        "Run this chapter again in some minutes.", WAIT[self.params.target])
-        return f"Address Verified: {self.params.street}, {self.params.postal_code} {self.params.city}"
+        address, details = entity.address, entity.address_verification_details
+        rows = [["Address Verified", "addressVerified", text(bool(entity.address_verified))],
+                ["Verification", "addressVerificationDetails.status", text(details.status if details else None)],
+                ["Address", "address", text([address.street1, address.city, address.zipcode, address.country])]]
+        return Table(["Setting in the guide", "Property", "Value in the cloud"], rows, f"{entity.name} is verified")
 
     def wait_site_defaults(self) -> str:
         """Wait for what the platform makes some seconds after a site: its default number plans and route.

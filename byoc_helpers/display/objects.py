@@ -58,7 +58,9 @@ def _done(outcome: Outcome, key: str, changed: dict[str, object]) -> str:
         return "as the cloud has it"
     if outcome.action == "created":
         return "set"
-    return f"~ was {text(changed[key])}" if key in changed else "= unchanged"
+    if key not in changed:
+        return "= unchanged"
+    return "+ added" if changed[key] is None else f"~ was {text(changed[key])}"
 
 
 def summary(outcome: Outcome) -> dict[str, object]:

@@ -19,7 +19,7 @@ PASSWORD = "trunk_sip_authentication_credentials_password"
 OVERRIDE = "trunk_outboundIdentity_callingAddress_overrideMethod"
 PRIORITY = "trunk_calling_id_priority"
 ACCESS = "trunk_access_acl_allowList"
-INBOUND_SITE = "inbound site"
+INBOUND_SITE = "inboundSite"
 
 SETTINGS = (
     Setting("trunk_label", "External Trunk Name"),

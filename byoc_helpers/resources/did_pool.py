@@ -80,8 +80,8 @@ def delete(ctx: Context, found: Found) -> None:
 
 
 def did(ctx: Context, number: str) -> Any | None:
-    """The DID of this number, with its owner; None while no pool holds it."""
-    telephony = ctx.clouds.genesys.telephony
+    """The number among the pools' DIDs (an SDK `DIDNumber`), with its owner if it has one; None: in no pool."""
+    # The plain listing of DIDs knows assigned ones only.
+    listing = ctx.clouds.genesys.telephony.get_telephony_providers_edges_didpools_dids
     return ctx.once(("did", number), lambda: next(
-        (d for d in pages(telephony.get_telephony_providers_edges_dids, phone_number=number)
-         if d.phone_number == number and alive(d)), None))
+        (d for d in pages(listing, "ASSIGNED_AND_UNASSIGNED", number_match=number) if d.number == number), None))

@@ -20,7 +20,6 @@ SETTINGS = (
     Setting("country", "Country", "decides the country code of the default number plans"),
     Setting("emergency_number", "Emergency Number", "with it the location is available for use on sites"),
     Setting("contact", "Site Contact"),
-    Setting("address_verified", "Address Verified"),
 )
 HINTS = (
     (r"emergency", "An emergency number belongs to one location only: choose another emergency_number, or free this one."),
@@ -81,7 +80,6 @@ def find(ctx: Context, want: Desired) -> Found | None:
     fields |= {
         "emergency_number": (number.e164 or number.number) if number else None,
         "contact": (user.email or "").lower() if user else None,
-        "address_verified": bool(entity.address_verified),
     }
     return Found(entity.id, entity.name, fields, is_marked(entity.notes), entity)
 

@@ -75,17 +75,25 @@ def _ranges(custom: CustomPlan) -> list[tuple[str, str]]:
     return [(start.strip(), (end or start).strip()) for start, _, end in pairs]
 
 
-def _wanted(custom: CustomPlan) -> tuple[Any, ...]:
+def _wanted(custom: CustomPlan) -> str:
     start, _, end = custom.digit_length.partition("-")
-    return (custom.match_type, custom.classification, custom.match, custom.normalized_format,
-            tuple(_ranges(custom)), (start, end) if custom.digit_length else None)
+    return _canonical(custom.match_type, custom.classification, custom.match, custom.normalized_format, _ranges(custom), start, end)
 
 
-def _content(plan: Any) -> tuple[Any, ...]:
+def _content(plan: Any) -> str:
     length = plan.digit_length
-    return (plan.match_type, plan.classification, plan.match or "", plan.normalized_format or "",
-            tuple((n.start, n.end or n.start) for n in plan.numbers or ()),
-            (length.start, length.end) if length and length.start else None)
+    return _canonical(plan.match_type, plan.classification, plan.match, plan.normalized_format,
+                      [(n.start, n.end or n.start) for n in plan.numbers or ()],
+                      length.start if length else "", length.end if length else "")
+
+
+def _canonical(match_type: str, classification: str, match: str | None, normalized: str | None,
+               numbers: list[tuple[str, str]], start: str | None, end: str | None) -> str:
+    """One plan as a line of text, the same for the params' form and the API's: to compare and to show."""
+    parts = [f"{match or ''} → {normalized}" if normalized else match or "",
+             ", ".join(low if low == high else f"{low}–{high}" for low, high in numbers),
+             f"{start} to {end} digits" if start else ""]
+    return f"{match_type}, {classification}: {'; '.join(filter(None, parts)) or 'any'}"
 
 
 def _fill(plan: Any, custom: CustomPlan) -> None:

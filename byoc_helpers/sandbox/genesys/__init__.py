@@ -1,0 +1,1 @@
+"""The practice Genesys Cloud: `/api/v2/...` and `/oauth/token`."""

@@ -254,6 +254,14 @@ def clean(number: str) -> str:
     return text
 
 
+def is_phone_number(number: str, country: str) -> bool:
+    """Could this, dialled in `country` (ISO code), be somebody's national or international number?"""
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(clean(number)[:LONGEST], country))
+    except phonenumbers.NumberParseException:
+        return False
+
+
 def simulate(number: str, dialplan: Dialplan) -> Simulation:
     """What the site would do with a number, dialled as text; never raises.
 

@@ -236,6 +236,21 @@ class Runbook:
         self.simulations = [dialplan.simulate(n, plan) for n in (self.params.test_numbers if numbers is None else numbers)]
         return objects.simulation_table(self.simulations)
 
+    def require_calls(self) -> str:
+        """A sentence if every simulated number that can be called by its form would leave through a trunk.
+
+        Emergency numbers, extensions and words are not counted: they may end otherwise and be right.
+
+        Raises:
+            CheckFailed: one would not; a line each, with what to mend.
+        """
+        country = self._ctx.once("dialplan", self.dialplan).country
+        real = [s for s in self.simulations if dialplan.is_phone_number(s.dialled, country)]
+        failed = [f"{s.dialled}: {s.verdict}" for s in real if not s.ok]
+        if failed:
+            raise CheckFailed("\n".join(failed))
+        return f"All {len(real)} national and international numbers would leave through a trunk."
+
     def steps(self, number: str) -> Table:
         """Every rule that was tried for one number, and why it was passed over or matched."""
         result = dialplan.simulate(number, self._ctx.once("dialplan", self.dialplan))

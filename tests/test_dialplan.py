@@ -16,6 +16,7 @@ from byoc_helpers.dialplan import (
     Route,
     TrunkState,
     clean,
+    is_phone_number,
     plan_from_mapping,
     simulate,
 )
@@ -112,6 +113,13 @@ def test_a_rewritten_number_is_matched_again():
     result = simulate("90123456789", site(plans=(nine, *site().plans)))
     assert (result.normalized, result.plan) == ("+33123456789", "National")
     assert [s.name for s in result.steps if s.outcome == "again"] == ["0123456789", "+33123456789"]
+
+
+@pytest.mark.parametrize(("number", "expected"), [
+    ("0123456789", True), ("+14155550123", True), ("01 23 45 67 89", True), ("112", False), ("1234", False), ("hello", False), ("", False),
+])
+def test_what_is_a_phone_number_by_its_form(number, expected):
+    assert is_phone_number(number, "FR") is expected
 
 
 def test_plans_that_rewrite_in_a_circle_are_told():

@@ -178,7 +178,20 @@ def wait_in_service(ctx: Context, seconds: float) -> list[Any]:
     except DeadlineExceeded:
         found = lines(ctx, base.id)
         state = f"{sum(bool(t.in_service) for t in found)} of {len(found)} lines in service" if found else "no edge has taken it up"
+        said = "; ".join(sorted(troubles(found)))
         raise DeadlineExceeded(
-            f'The BYOC trunk "{base.name}" is not in service after {seconds:.0f} s ({state}). In Telephony – Trunks look at its '
-            "status; check SIP servers, protocol and that the edges are online (chapter 01), then run chapter 04 again."
+            f'The BYOC trunk "{base.name}" is not in service after {seconds:.0f} s ({state}). '
+            + (f"The far end said: {said}. " if said else "")
+            + "Check SIP servers and protocol, that digest user and password are the same in both clouds, and that the edges "
+            "are online (chapter 01); Telephony – Trunks shows the status. Then run chapter 04 again."
         ) from None
+
+
+def troubles(found: list[Any]) -> set[str]:
+    """What Twilio's hosts answered to the trunk's OPTIONS, where that was an error: "host: 407 Proxy …"."""
+    said = set()
+    for line in found:
+        for option in line.options_status or ():
+            if not option.option_state and option.error_info:
+                said.add(f"{option.proxy_address}: {option.error_info.code or ''} {option.error_info.text or ''}".strip())
+    return said

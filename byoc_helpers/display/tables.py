@@ -38,7 +38,7 @@ class Table:
         return "\n".join(filter(None, [self.caption, *_aligned([self.columns, *self.rows])]))
 
     def _repr_html_(self) -> str:
-        left = 'style="text-align:left;vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere"'
+        left = 'style="text-align:left;vertical-align:top;white-space:pre-wrap;overflow-wrap:break-word"'
         head = "".join(f'<th scope="col" {left}>{escape(c)}</th>' for c in self.columns)
         body = "".join("<tr>" + "".join(f"<td {left}>{escape(c)}</td>" for c in row) + "</tr>\n" for row in self.rows)
         caption = f'<caption style="text-align:left"><strong>{escape(self.caption)}</strong></caption>' if self.caption else ""

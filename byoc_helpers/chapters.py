@@ -37,7 +37,7 @@ CHAPTERS: tuple[Chapter, ...] = (
              "emergency_number", "site_contact", "site_name", "edge_site", "time_zone", "number_plans")),
     Chapter("03_twilio", "Twilio", "Twilio",
             ("ip_acl", "credential_list", "sip_trunk", "origination_url", "trunk_number"),
-            (*COMMON, *TWILIO, "adopt", "byoc_domain", "identifier", "ip_acl_name", "signalling_addresses",
+            (*COMMON, *TWILIO, "adopt", "byoc_domain", "identifier", "ip_acl_name", "signalling_addresses", "signalling_scope",
              "credential_list_name", "digest_username", "digest_password", "twilio_trunk_name", "termination_domain",
              "phone_numbers")),
     Chapter("04_byoc_trunk", "BYOC trunk", "BYOC Trunk Configuration for Twilio, 1. Trunk", ("byoc_trunk",),

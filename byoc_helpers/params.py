@@ -212,6 +212,7 @@ class Params(_Strict):
         "", description="Reference to the API key's secret, or to the auth token (live only)")
     ip_acl_name: Line = Field(description="Name of the IP access control list")
     signalling_addresses: list[Cidr] = Field([], description="Genesys BYOC public SIP addresses; empty looks them up")
+    signalling_scope: Literal["region", "all"] = Field("region", description="Without a list: addresses of the org's region, or of all")
     credential_list_name: Line = Field(description="Name of the credential list")
     digest_username: Annotated[StrictStr, Field(pattern=r"^[!-~]{1,32}$")] = Field(description="Digest user name")
     digest_password: SecretRef = Field(description="Reference to the digest password")

@@ -120,6 +120,14 @@ def test_what_we_did_not_make_may_be_right_already(ctx):
     assert reconcile.apply(ctx, kind, WANT).action == "unchanged"
 
 
+def test_what_was_written_but_does_not_show_is_said(ctx, monkeypatch):
+    monkeypatch.setattr(reconcile, "VISIBLE_WITHIN", 0.05)
+    kind = FakeKind(a=2, b=("p", "q"))
+    kind._write = lambda what, fields: kind.writes.append(what)
+    done = reconcile.apply(ctx, kind, WANT)
+    assert (done.action, done.note, kind.writes) == ("updated", "written, not yet visible: a", ["update"])
+
+
 def test_an_error_gets_its_hint(ctx):
     kind = FakeKind()
     kind.before = [CloudError("the name is taken", status=400, code="21248")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ParamsError, Refused
 from ..params import Params
+from ..regions import regions
 from ..secrets import Secret, resolve
 
 if TYPE_CHECKING:
@@ -81,17 +82,21 @@ class Clouds:
     def signalling_addresses(self) -> list[str]:
         """CIDRs that Genesys' BYOC SIP traffic comes from, for Twilio's IP access control list.
 
-        The params' own list first. Without one: the practice region's documentation addresses, or on live
-        what DNS gives for the trunk's FQDN, which need not be all of them.
+        The params' own list first. Without one: the documentation addresses of the practice region (or of all), or
+        on live what DNS gives for the trunk's FQDN, which need not be all of them.
 
         Raises:
-            ParamsError: live, none given, and DNS knows none.
+            ParamsError: live, none given, and DNS knows none or all regions' are wanted.
         """
         p = self.params
         if p.signalling_addresses:
             return list(p.signalling_addresses)
         if p.target == "sandbox":
-            return list(p.region.practice_signalling)
+            wanted = regions() if p.signalling_scope == "all" else (p.region,)
+            return [address for region in wanted for address in region.practice_signalling]
+        if p.signalling_scope == "all":
+            raise ParamsError("signalling_addresses: there is no service that tells the addresses of all regions. List them, as "
+                              'Genesys publishes them on "BYOC Cloud public SIP IP addresses", or set signalling_scope: region.')
         import socket
 
         try:

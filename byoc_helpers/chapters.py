@@ -8,7 +8,7 @@ from typing import cast
 
 from .resources.base import Kind
 
-COMMON = ("partner", "target", "scenario", "genesys_region")
+COMMON = ("partner", "target", "scenario", "mode", "genesys_region")
 GENESYS = ("genesys_client_id", "genesys_client_secret")
 TWILIO = ("twilio_account_sid", "twilio_api_key_sid", "twilio_api_key_secret")
 

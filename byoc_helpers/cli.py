@@ -1,8 +1,10 @@
-"""The `byoc` command. Progress goes to stderr, results to stdout; exit code 0 done, 1 failed, 130 interrupted."""
+"""The `byoc` command. Progress goes to stderr, results to stdout; exit code 0 done, 1 failed, 2 a plan with
+changes, 130 interrupted."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +14,7 @@ from rich.console import Console
 
 from . import batch
 from .chapters import CHAPTERS, find_chapter
+from .clouds import LIVE_VARIABLE
 from .exceptions import RunbookError
 from .params import schema, warnings
 
@@ -62,6 +65,38 @@ def run(
                 progress.print(r.message, style="red", markup=False)
     states = {r.status for r in results}
     raise typer.Exit(130 if "interrupted" in states else 1 if "failed" in states else 0)
+
+
+@app.command()
+def plan(
+    files: Files,
+    live: Annotated[bool, typer.Option("--live", help="The real clouds are meant, where a file says target: live.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+) -> None:
+    """Show what a run would change; changes nothing. Exit code 0: nothing to do, 2: changes, 1: failed or refused."""
+    from .display import objects
+    from .runbook import Runbook
+
+    if live:
+        os.environ[LIVE_VARIABLE] = "yes"
+    plans, total = [], {"create": 0, "update": 0, "delete": 0, "unchanged": 0, "refused": 0}
+    for path, params in batch.load_all(files, live):
+        progress.print(f"[bold]{params.partner}[/] ({path})")
+        changes = []
+        for chapter in CHAPTERS:
+            book = Runbook(chapter, params.model_copy(update={"mode": "plan"}))
+            for kind in chapter.kinds:
+                book.apply(kind)
+            changes += book.planned
+        counts = objects.plan_counts(changes)
+        total = {key: total[key] + counts[key] for key in total}
+        table = objects.plan_table(changes)
+        plans.append({"partner": params.partner, "counts": counts, "columns": list(table.columns), "rows": [list(r) for r in table.rows]})
+        if not as_json:
+            result.print(repr(table), markup=False)
+    if as_json:
+        result.print_json(json.dumps(plans))
+    raise typer.Exit(1 if total["refused"] else 2 if total["create"] + total["update"] + total["delete"] else 0)
 
 
 def _tell(done: batch.ChapterResult) -> None:

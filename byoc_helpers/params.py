@@ -182,6 +182,7 @@ class Params(_Strict):
     partner: Line = Field(description="Partner's name; also names the output folder")
     target: Literal["sandbox", "live"] = Field("sandbox", description="sandbox (practice clouds) or live")
     scenario: Line = Field("healthy", description="Practice clouds only: which situation to practise on")
+    mode: Literal["apply", "plan"] = Field("apply", description="apply, or plan: show what would change and change nothing")
     adopt: StrictBool = Field(False, description="Take over objects of these names that the runbook did not make")
 
     genesys_region: Annotated[StrictStr, AfterValidator(_region)] = Field(

@@ -10,10 +10,10 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-from .exceptions import CloudError, Conflict, DeadlineExceeded, OutcomeUnknown, Refused
+from .exceptions import CloudError, Conflict, DeadlineExceeded, NotYet, OutcomeUnknown, Refused
 from .resources.base import AtLeast, Context, Desired, Found, Kind
 
 Action = Literal["created", "updated", "unchanged"]
@@ -33,12 +33,18 @@ class Difference:
 
 @dataclass(frozen=True)
 class Change:
-    """What applying would do to one object."""
+    """What applying would do to one object.
+
+    `waits_for` says which object must exist before this one can be compared; `refused` why applying would stop.
+    """
 
     kind: Kind
     want: Desired
     found: Found | None
     differences: tuple[Difference, ...]
+    waits_for: str = ""
+    refused: str = ""
+    effects: tuple[tuple[str, str, str], ...] = ()  # (other object, how it is, how it would be)
 
     @property
     def action(self) -> Literal["create", "update", "unchanged"]:
@@ -65,6 +71,25 @@ def plan(ctx: Context, kind: Kind, want: Desired) -> Change:
     old = found.fields if found else {}
     pairs = ((key, old.get(key), value) for key, value in want.fields.items())
     return Change(kind, want, found, tuple(Difference(k, o, n) for k, o, n in pairs if not same(o, n)))
+
+
+def preview(ctx: Context, kind: Kind) -> list[Change]:
+    """What applying would do to every object of a kind; changes nothing, and never raises for what is merely missing."""
+    changes = []
+    for want in kind.desired(ctx):
+        unknown = tuple(Difference(k, None, v) for k, v in want.fields.items())
+        try:
+            change = plan(ctx, kind, want)
+            _refuse_strangers(ctx, change)
+            if change.action != "unchanged" and hasattr(kind, "effects"):
+                others = kind.effects(ctx, want)
+                change = replace(change, effects=tuple((r.name, ", ".join((*left, *held)), ", ".join(left)) for r, held, left in others))
+        except NotYet as error:
+            change = Change(kind, want, None, unknown, waits_for=str(error))
+        except Refused as error:
+            change = Change(kind, want, None, (), refused=str(error))
+        changes.append(change)
+    return changes
 
 
 def same(old: Any, new: Any) -> bool:
@@ -131,7 +156,7 @@ def _outcome(found: Found, first: Change | None, last: Change, note: str) -> Out
 
 
 def _refuse_strangers(ctx: Context, change: Change) -> None:
-    if change.found is None or change.found.marked is not False or ctx.params.adopt:
+    if change.action != "update" or change.found is None or change.found.marked is not False or ctx.params.adopt:
         return
     keys = ", ".join(d.key for d in change.differences)
     raise Refused(

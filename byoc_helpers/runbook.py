@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -18,13 +19,31 @@ from . import chapters, dialplan, precheck, reconcile
 from .clouds import Clouds
 from .display import objects
 from .display.tables import Table, text
-from .exceptions import CheckFailed, DeadlineExceeded, Forbidden, ParamsError
+from .exceptions import CheckFailed, DeadlineExceeded, Forbidden, NotYet, ParamsError
 from .params import Params, validate
 from .redaction import guard_kernel
 from .regions import data_file
 from .resources.base import Context
 
+T = TypeVar("T")
 WAIT = {"sandbox": 30.0, "live": 300.0}  # seconds for what the clouds do later
+
+
+def _when_there(verb: Callable[..., T]) -> Callable[..., T | str]:
+    """In plan mode, what isn't there yet is a sentence, not an error; waiting is left out."""
+
+    @functools.wraps(verb)
+    def wrapped(self: Runbook, *arguments: Any) -> T | str:
+        if not self.planning:
+            return verb(self, *arguments)
+        if verb.__name__.startswith("wait"):
+            return "Plan: nothing was changed, so there is nothing to wait for."
+        try:
+            return verb(self, *arguments)
+        except (NotYet, CheckFailed) as error:
+            return f"Plan: {error}"
+
+    return wrapped
 
 
 def open_chapter(name: str, namespace: Mapping[str, Any]) -> Runbook:
@@ -68,6 +87,8 @@ class Runbook:
         self.clouds = Clouds(params)
         self._ctx = Context(params, self.clouds)
         self.outcomes: list[reconcile.Outcome] = []
+        self.planned: list[reconcile.Change] = []
+        self.simulations: list[dialplan.Simulation] = []
 
     # ------------------------------------------------------------ showing
 
@@ -85,16 +106,30 @@ class Runbook:
         where = "the practice clouds: nothing real is touched" if p.target == "sandbox" else "LIVE CLOUDS"
         return Table(["Parameter", "Value", "Meaning"], rows, f"Chapter {self.chapter.number} for {p.partner} on {where}")
 
+    @property
+    def planning(self) -> bool:
+        """Is this a plan, which changes nothing?"""
+        return self.params.mode == "plan"
+
     def recap(self) -> Table:
-        """What this chapter did, a row an object."""
+        """What this chapter did, a row an object; in plan mode, what it would do."""
+        if self.planning:
+            return objects.plan_table(self.planned)
         return objects.recap_table(self.outcomes, f"Chapter {self.chapter.number}, {self.chapter.title}")
 
     # ------------------------------------------------------------ doing
 
     def apply(self, kind: str) -> Table:
-        """Bring every object of this kind to its wanted state, and show it as the cloud returns it."""
+        """Bring every object of this kind to its wanted state, and show it as the cloud returns it.
+
+        In plan mode nothing is changed: the table shows what would be.
+        """
         module = chapters.kind(kind)
         try:
+            if self.planning:
+                changes = reconcile.preview(self._ctx, module)
+                self.planned += changes
+                return objects.plan_table(changes)
             done = [reconcile.apply(self._ctx, module, want) for want in module.desired(self._ctx)]
         except Forbidden as error:
             raise self._with_permissions(error) from None
@@ -129,6 +164,7 @@ class Runbook:
 
     # ------------------------------------------------------------ chapter 02
 
+    @_when_there
     def wait_verified(self) -> Table:
         """Wait until the location's address is verified, and show it as the cloud has it.
 
@@ -156,6 +192,7 @@ class Runbook:
                 ["Address", "address", text([address.street1, address.city, address.zipcode, address.country])]]
         return Table(["Setting in the guide", "Property", "Value in the cloud"], rows, f"{entity.name} is verified")
 
+    @_when_there
     def wait_site_defaults(self) -> str:
         """Wait for what the platform makes some seconds after a site: its default number plans and route.
 
@@ -184,6 +221,7 @@ class Runbook:
             return f"{count} default number plans are there; no default outbound route appeared (some orgs have none)."
         return f"{count} default number plans and the site's first outbound route are there."
 
+    @_when_there
     def number_plans(self) -> Table:
         """The site's number plans, in the order they are tried."""
         from .resources import number_plans, site
@@ -197,6 +235,7 @@ class Runbook:
 
     # ------------------------------------------------------------ chapter 04
 
+    @_when_there
     def wait_in_service(self) -> Table:
         """Wait until the BYOC trunk's lines, one an edge, report in service.
 
@@ -212,6 +251,7 @@ class Runbook:
 
     # ------------------------------------------------------------ chapter 05
 
+    @_when_there
     def routes(self) -> Table:
         """The site's outbound routes, as they are now."""
         from .resources import byoc_trunk, outbound_route, site
@@ -230,12 +270,14 @@ class Runbook:
 
         return read_dialplan(self._ctx)
 
+    @_when_there
     def simulate(self, numbers: list[str] | None = None) -> Table:
         """What the site would do with each number; none given takes test_numbers."""
         plan = self._ctx.once("dialplan", self.dialplan)
         self.simulations = [dialplan.simulate(n, plan) for n in (self.params.test_numbers if numbers is None else numbers)]
         return objects.simulation_table(self.simulations)
 
+    @_when_there
     def require_calls(self) -> str:
         """A sentence if every simulated number that can be called by its form would leave through a trunk.
 
@@ -251,6 +293,7 @@ class Runbook:
             raise CheckFailed("\n".join(failed))
         return f"All {len(real)} national and international numbers would leave through a trunk."
 
+    @_when_there
     def steps(self, number: str) -> Table:
         """Every rule that was tried for one number, and why it was passed over or matched."""
         result = dialplan.simulate(number, self._ctx.once("dialplan", self.dialplan))
@@ -259,6 +302,7 @@ class Runbook:
 
     # ------------------------------------------------------------ chapter 07
 
+    @_when_there
     def numbers(self) -> Table:
         """Each purchased number: its pool and who answers it."""
         from .resources import did_pool

@@ -178,7 +178,7 @@ def test_the_default_route(choice, left, partner):
 def test_keeping_the_default_route_stops_the_chapter(partner):
     params = partner(default_route="keep")
     do(params, "02", "03", "04")
-    with pytest.raises(Refused, match='"Default Outbound Route" of site "Paris Office" holds .*National.* keep'):
+    with pytest.raises(Refused, match=r'"Default Outbound Route" of site "Paris Office" holds .*National.* keep'):
         do(params, "05")
     assert list(routes(chapter("05", params))) == ["Default Outbound Route"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..dialplan import Simulation
 from ..precheck import Check
-from ..reconcile import Outcome
+from ..reconcile import Change, Outcome
 from ..resources.base import AtLeast
 from .tables import MARKS, Table, text
 
@@ -75,6 +75,50 @@ def recap_table(outcomes: Sequence[Outcome], caption: str) -> Table:
     counts = {a: sum(o.action == a for o in outcomes) for a in ("created", "updated", "unchanged")}
     said = ", ".join(f"{n} {a}" for a, n in counts.items() if n) or "nothing to do"
     return Table(["Object", "Name", "Id", "Result"], rows, f"{caption}: {said}", {"recap": counts})
+
+
+def plan_table(changes: Sequence[Change]) -> Table:
+    """What applying would do: a row a setting that would change, a row an object that would not."""
+    rows = [row for change in changes for row in _planned(change)]
+    counts = plan_counts(changes)
+    caption = plan_line(counts)
+    recap = {"to add": counts["create"], "to change": counts["update"], "to destroy": counts["delete"], "unchanged": counts["unchanged"]}
+    return Table(["Object", "Name", "Setting", "Now", "Then", "Plan"], rows, caption, {"plan": counts, "recap": recap})
+
+
+def plan_line(counts: Mapping[str, int]) -> str:
+    """The last line of a plan, as operators know it."""
+    line = f"Plan: {counts['create']} to add, {counts['update']} to change, {counts['delete']} to destroy"
+    return line + (f"; {counts['refused']} would be refused" if counts["refused"] else "")
+
+
+def plan_counts(changes: Sequence[Change]) -> dict[str, int]:
+    """How many objects would be created, updated, left unchanged, and refused."""
+    counts = {a: sum(c.action == a and not c.refused for c in changes) for a in ("create", "update", "unchanged")}
+    others = [after for c in changes for _, _, after in c.effects]
+    counts["update"] += sum(bool(after) for after in others)
+    return {**counts, "delete": sum(not after for after in others), "refused": sum(bool(c.refused) for c in changes)}
+
+
+def _planned(change: Change) -> Iterable[list[str]]:
+    lead = [change.kind.KIND, change.want.name]
+    labels = {s.key: s.label for s in change.kind.SETTINGS}
+    if change.refused:
+        yield [*lead, "", "", change.refused, "✘ refused"]
+        return
+    if change.action == "unchanged":
+        secret = ", ".join(change.want.write_only)
+        yield [*lead, "", "", f"{secret}: cannot be compared" if secret else "", MARKS["unchanged"]]
+        return
+    for difference in change.differences:
+        yield [*lead, labels.get(difference.key, difference.key), text(difference.old), text(difference.new), MARKS[change.action]]
+    for key in change.want.write_only:
+        yield [*lead, labels.get(key, key), "write-only", "would be set", MARKS[change.action]]
+    for name, before, after in change.effects:
+        yield [change.kind.KIND, name, "Classifications", before, after or "–", MARKS["update"] if after else "- delete"]
+    yield [*lead, "id", change.found.id if change.found else "known after apply", "", MARKS[change.action]]
+    if change.waits_for:
+        yield [*lead, "", "", f"compared after apply. {change.waits_for}", MARKS[change.action]]
 
 
 def check_table(checks: Sequence[Check]) -> Table:

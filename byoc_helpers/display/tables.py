@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 MIME = "application/vnd.byoc-runbook+json"
-MARKS = {"created": "+ created", "updated": "~ updated", "unchanged": "= unchanged", True: "✔ pass", False: "✘ FAIL"}
+MARKS = {"create": "+ create", "update": "~ update", "created": "+ created", "updated": "~ updated", "unchanged": "= unchanged", True: "✔ pass", False: "✘ FAIL"}
 
 
 @dataclass(frozen=True)

@@ -92,14 +92,13 @@ def holders(ctx: Context, want: Desired) -> list[tuple[Any, list[str]]]:
     return [(r, held) for r, held in shared if held]
 
 
-def _clear(ctx: Context, want: Desired) -> list[str]:
-    """Free the classifications that the default route holds, as `default_route` says; returns them.
+def effects(ctx: Context, want: Desired) -> list[tuple[Any, tuple[str, ...], tuple[str, ...]]]:
+    """What `default_route` does to routes that hold our classifications: (route, taken, left); none left: deleted.
 
     Raises:
         Refused: the params say keep, or a route that is not the default one holds them.
     """
-    taken: list[str] = []
-    telephony, home = ctx.clouds.genesys.telephony, ctx.require(site)
+    home, result = ctx.require(site), []
     for route, held in holders(ctx, want):
         if route.name != DEFAULT:
             raise Refused(f'The route "{route.name}" of site "{home.name}" holds {", ".join(held)}, and a classification belongs to '
@@ -107,11 +106,20 @@ def _clear(ctx: Context, want: Desired) -> list[str]:
         if ctx.params.default_route == "keep":
             raise Refused(f'"{DEFAULT}" of site "{home.name}" holds {", ".join(held)}, and the params say default_route: keep. '
                           "Choose move (take these over) or delete (as the vendor's guide does).")
-        left = [c for c in route.classification_types if c not in held]
-        if ctx.params.default_route == "delete" or not left:
+        left = () if ctx.params.default_route == "delete" else tuple(c for c in route.classification_types if c not in held)
+        result.append((route, tuple(held), left))
+    return result
+
+
+def _clear(ctx: Context, want: Desired) -> list[str]:
+    """Free the classifications that the default route holds; returns them."""
+    taken: list[str] = []
+    telephony, home = ctx.clouds.genesys.telephony, ctx.require(site)
+    for route, held, left in effects(ctx, want):
+        if not left:
             telephony.delete_telephony_providers_edges_site_outboundroute(home.id, route.id)
         else:
-            route.classification_types = left
+            route.classification_types = list(left)
             telephony.put_telephony_providers_edges_site_outboundroute(home.id, route.id, route)
         taken += held
     return taken

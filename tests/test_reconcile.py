@@ -48,9 +48,6 @@ class FakeKind:
     def update(self, ctx, want, found, changed):
         self._write("update", {k: want.fields[k] for k in changed})
 
-    def delete(self, ctx, found):
-        self.held = None
-
 
 @pytest.fixture
 def ctx():

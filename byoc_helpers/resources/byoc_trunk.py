@@ -136,10 +136,6 @@ def _fill(ctx: Context, body: Any, want: Desired, changed: frozenset[str], held:
         body.inbound_site = {"id": ctx.require(site).id}
 
 
-def delete(ctx: Context, found: Found) -> None:
-    ctx.clouds.genesys.telephony.delete_telephony_providers_edges_trunkbasesetting(found.id)
-
-
 def _instance(prop: Any) -> Any:
     """The value inside a trunk property, `{"value": {"instance": …}}`."""
     return prop.get("value", {}).get("instance") if isinstance(prop, dict) else None

@@ -66,7 +66,3 @@ def _fill(ctx: Context, want: Desired, body: Any) -> None:
     flow = sdk.DomainEntityRef()
     flow.id = _flow(ctx, want.fields["flow"]).id
     body.open_hours_flow = flow
-
-
-def delete(ctx: Context, found: Found) -> None:
-    ctx.clouds.genesys.architect.delete_architect_ivr(found.id)

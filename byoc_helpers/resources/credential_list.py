@@ -46,7 +46,3 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
 def _add(entity: Any, want: Desired) -> None:
     for user in want.fields["users"]:
         entity.credentials.create(username=user, password=want.write_only["password"].reveal())
-
-
-def delete(ctx: Context, found: Found) -> None:
-    found.raw.delete()

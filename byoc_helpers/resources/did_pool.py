@@ -75,10 +75,6 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
     raise AssertionError("a pool is found by its two ends, so it never differs")
 
 
-def delete(ctx: Context, found: Found) -> None:
-    ctx.clouds.genesys.telephony.delete_telephony_providers_edges_didpool(found.id)
-
-
 def did(ctx: Context, number: str) -> Any | None:
     """The number among the pools' DIDs (an SDK `DIDNumber`), with its owner if it has one; None: in no pool."""
     # The plain listing of DIDs knows assigned ones only.

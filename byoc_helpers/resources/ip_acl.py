@@ -46,7 +46,3 @@ def _add(entity: Any, addresses: Any) -> None:
     for cidr in addresses:
         address, _, prefix = cidr.partition("/")
         entity.ip_addresses.create(friendly_name=f"BYOC Runbook {cidr}", ip_address=address, cidr_prefix_length=int(prefix))
-
-
-def delete(ctx: Context, found: Found) -> None:
-    found.raw.delete()

@@ -107,10 +107,6 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
     ctx.clouds.genesys.locations.patch_location(found.id, body)
 
 
-def delete(ctx: Context, found: Found) -> None:
-    ctx.clouds.genesys.locations.delete_location(found.id)
-
-
 def _address(want: Desired) -> Any:
     address = sdk.LocationAddress()
     for key in _ADDRESS:

@@ -64,12 +64,6 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
     ctx.clouds.genesys.telephony.put_telephony_providers_edges_site_numberplans(found.id, plans)
 
 
-def delete(ctx: Context, found: Found) -> None:
-    ours = {c.name for c in ctx.params.number_plans}
-    kept = [p for p in found.raw if p.name not in ours]
-    ctx.clouds.genesys.telephony.put_telephony_providers_edges_site_numberplans(found.id, kept)
-
-
 def _ranges(custom: CustomPlan) -> list[tuple[str, str]]:
     pairs = (text.partition("-") for text in custom.numbers)
     return [(start.strip(), (end or start).strip()) for start, _, end in pairs]

@@ -39,7 +39,3 @@ def create(ctx: Context, want: Desired) -> None:
 
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
     found.raw.update(**{key: want.fields[key] for key in changed})
-
-
-def delete(ctx: Context, found: Found) -> None:
-    found.raw.delete()

@@ -80,10 +80,6 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
     ctx.clouds.genesys.telephony.put_telephony_providers_edges_site_outboundroute(ctx.require(site).id, found.id, body)
 
 
-def delete(ctx: Context, found: Found) -> None:
-    ctx.clouds.genesys.telephony.delete_telephony_providers_edges_site_outboundroute(ctx.require(site).id, found.id)
-
-
 def holders(ctx: Context, want: Desired) -> list[tuple[Any, list[str]]]:
     """Other routes of the site that hold classifications we want: (route, those classifications)."""
     routes = read(ctx, ctx.require(site).id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import PureCloudPlatformClientV2 as sdk
 
 from ..exceptions import CheckFailed, Refused
@@ -53,11 +51,3 @@ def create(ctx: Context, want: Desired) -> None:
 
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
     raise AssertionError("find refuses a number that somebody else owns")
-
-
-def delete(ctx: Context, found: Found) -> None:
-    user: Any = ctx.clouds.genesys.users.get_user(found.raw.id)
-    body = sdk.UpdateUser()
-    body.version = user.version
-    body.addresses = [a for a in user.addresses or [] if a.address != found.name]
-    ctx.clouds.genesys.users.patch_user(user.id, body)

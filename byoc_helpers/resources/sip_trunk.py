@@ -76,7 +76,3 @@ def _attach(ctx: Context, entity: Any, changed: frozenset[str]) -> None:
         entity.ip_access_control_lists.create(ip_access_control_list_sid=ctx.require(ip_acl).id)
     if "credential_lists" in changed:
         entity.credentials_lists.create(credential_list_sid=ctx.require(credential_list).id)
-
-
-def delete(ctx: Context, found: Found) -> None:
-    found.raw.delete()

@@ -127,9 +127,3 @@ def _reference(id: str) -> Any:
     ref = sdk.DomainEntityRef()
     ref.id = id
     return ref
-
-
-def delete(ctx: Context, found: Found) -> None:
-    ctx.clouds.genesys.telephony.delete_telephony_providers_edges_site(found.id)
-
-

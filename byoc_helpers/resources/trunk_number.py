@@ -56,8 +56,3 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
     ctx.clouds.twilio.trunking.trunks(found.raw.trunk_sid).phone_numbers(found.id).delete()
     ctx.forget()
     create(ctx, want)
-
-
-def delete(ctx: Context, found: Found) -> None:
-    """Detach from the trunk; the number stays purchased."""
-    ctx.clouds.twilio.trunking.trunks(found.raw.trunk_sid).phone_numbers(found.id).delete()

@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run lab test notebooks clean
+.PHONY: help run lab test bench notebooks clean
 
 help:
 	@echo "make run        run every chapter for params/demo.yaml on the practice clouds"
 	@echo "make lab        open JupyterLab on the notebooks, practice clouds running"
 	@echo "make test       lint, types, tests, notebooks"
+	@echo "make bench      speed, memory and start-up of the practice clouds"
 	@echo "make notebooks  renew the committed notebooks' outputs, params/schema.json, notebooks/CALLS.md"
 	@echo "make clean      remove the virtual environment"
 
@@ -29,6 +30,9 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q -n 2
+
+bench: .venv/ready
+	$(BIN)/python tests/bench_sandbox.py
 
 notebooks: .venv/ready
 	$(BIN)/python -m byoc_helpers.authoring

@@ -20,7 +20,7 @@ from .chapters import CHAPTERS, Chapter
 from .clouds import LIVE_VARIABLE
 from .display.tables import MIME
 from .exceptions import ParamsError, RunbookError
-from .params import Params, load
+from .params import Params, digest_password, load, read_yaml
 from .secrets import resolve
 
 Status = Literal["passed", "failed", "interrupted"]
@@ -99,8 +99,6 @@ def _files(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def _resolvable(params: Params) -> None:
-    from .params import digest_password
-
     digest_password(params)
     for key in ("genesys_client_secret", "twilio_api_key_secret"):
         if params.target == "live":
@@ -134,7 +132,7 @@ def run_partner(
         lock = FileLock(home / ".lock", timeout=0)
         with lock:
             folder = _folder(home)
-            return _run(path, params, folder, chapters, notebooks, tell)
+            return _run(read_yaml(path), params, folder, chapters, notebooks, tell)
     except Timeout:
         return PartnerResult(params.partner, home, (), f"Another run of {params.partner} is under way. Wait for its end, then run again.")
     except OSError as error:
@@ -154,13 +152,13 @@ def _folder(home: Path) -> Path:
     raise FileExistsError(0, "a hundred runs in one second", str(home))
 
 
-def _run(path, params, folder, chapters, notebooks, tell) -> PartnerResult:
+def _run(raw, params, folder, chapters, notebooks, tell) -> PartnerResult:
     environment = {**os.environ, "BYOC_JOURNAL": str(folder / "journal.jsonl"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     if params.target == "live":
         environment[LIVE_VARIABLE] = "yes"
     done: list[ChapterResult] = []
     for chapter in chapters:
-        result = _chapter(chapter, path, notebooks, folder, environment)
+        result = _chapter(chapter, raw, notebooks, folder, environment)
         done.append(result)
         tell(result)
         if result.status != "passed":
@@ -168,14 +166,12 @@ def _run(path, params, folder, chapters, notebooks, tell) -> PartnerResult:
     return PartnerResult(params.partner, folder, tuple(done))
 
 
-def _chapter(chapter: Chapter, path: Path, notebooks: Path, folder: Path, environment: dict[str, str]) -> ChapterResult:
+def _chapter(chapter: Chapter, raw: dict[str, Any], notebooks: Path, folder: Path, environment: dict[str, str]) -> ChapterResult:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    from .params import read_yaml
-
     target, began = folder / f"{chapter.name}.ipynb", time.monotonic()
-    values = {k: v for k, v in read_yaml(path).items() if k in chapter.fields}
+    values = {k: v for k, v in raw.items() if k in chapter.fields}
     status: Status
     try:
         papermill.execute_notebook(

@@ -16,7 +16,7 @@ from . import batch
 from .chapters import CHAPTERS, find_chapter
 from .clouds import LIVE_VARIABLE
 from .exceptions import RunbookError
-from .params import schema, warnings
+from .params import load, schema, warnings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Connect Genesys Cloud orgs to the phone network through Twilio, by notebook.")
@@ -79,15 +79,19 @@ def plan(
 
     if live:
         os.environ[LIVE_VARIABLE] = "yes"
-    plans, total = [], {"create": 0, "update": 0, "delete": 0, "unchanged": 0, "refused": 0}
+    failed, plans, total = False, [], {"create": 0, "update": 0, "delete": 0, "unchanged": 0, "refused": 0}
     for path, params in batch.load_all(files, live):
         progress.print(f"[bold]{params.partner}[/] ({path})")
         changes = []
-        for chapter in CHAPTERS:
-            book = Runbook(chapter, params.model_copy(update={"mode": "plan"}))
-            for kind in chapter.kinds:
-                book.apply(kind)
-            changes += book.planned
+        try:
+            for chapter in CHAPTERS:
+                book = Runbook(chapter, params.model_copy(update={"mode": "plan"}))
+                for kind in chapter.kinds:
+                    book.apply(kind)
+                changes += book.planned
+        except RunbookError as error:
+            progress.print(f"{params.partner}: {error}", style="red", markup=False)
+            failed = True
         counts = objects.plan_counts(changes)
         total = {key: total[key] + counts[key] for key in total}
         table = objects.plan_table(changes)
@@ -96,7 +100,7 @@ def plan(
             result.print(repr(table), markup=False)
     if as_json:
         result.print_json(json.dumps(plans))
-    raise typer.Exit(1 if total["refused"] else 2 if total["create"] + total["update"] + total["delete"] else 0)
+    raise typer.Exit(1 if failed or total["refused"] else 2 if total["create"] + total["update"] + total["delete"] else 0)
 
 
 def _tell(done: batch.ChapterResult) -> None:
@@ -161,6 +165,28 @@ def sandbox_status() -> None:
         result.print("Not running; a notebook or `byoc sandbox start` starts it.")
         return
     result.print(f"Running at {state['url']}; practice customers: {', '.join(state['tenants']) or 'none yet'}", markup=False)
+
+
+@sandbox_app.command("scenarios")
+def sandbox_scenarios() -> None:
+    """List the situations that `scenario:` in a params file can choose, and what each teaches."""
+    from .sandbox import ensure_running
+
+    for entry in ensure_running().control("GET", "/_sandbox/scenarios")["scenarios"]:
+        where = f" Fails in chapter {entry['chapter']}." if entry["chapter"] else ""
+        result.print(f"{entry['name']}: {entry['lesson']}{where}", markup=False)
+        if entry["mended"]:
+            result.print(f"  mended: {entry['mended']}", markup=False)
+
+
+@sandbox_app.command("mend")
+def sandbox_mend(file: Annotated[Path, typer.Argument(help="The partner's params file.")]) -> None:
+    """Have what a scenario broke put right, as a colleague or the vendor would."""
+    from .sandbox import ensure_running
+
+    params = load(file)
+    ensure_running().control("POST", f"/_sandbox/tenants/{params.slug}/mend")
+    result.print(f"{params.partner}: what the scenario broke is put right. Run the chapter again.", markup=False)
 
 
 @sandbox_app.command("reset")

@@ -256,8 +256,11 @@ def clean(number: str) -> str:
 
 def is_phone_number(number: str, country: str) -> bool:
     """Could this, dialled in `country` (ISO code), be somebody's national or international number?"""
+    digits = clean(number)[:LONGEST]
+    if len(digits) < 7:  # emergency and service numbers, extensions
+        return False
     try:
-        return phonenumbers.is_possible_number(phonenumbers.parse(clean(number)[:LONGEST], country))
+        return phonenumbers.is_possible_number(phonenumbers.parse(digits, country))
     except phonenumbers.NumberParseException:
         return False
 
@@ -313,6 +316,18 @@ def _first_match(number: str, dialplan: Dialplan, steps: list[Step]) -> tuple[Nu
     return None, number
 
 
+def _shadowed(number: str, plan: NumberPlan, dialplan: Dialplan) -> str:
+    """A sentence if a plan further down matches as well and its classification has a route."""
+    carried = {c for route in dialplan.routes if route.enabled for c in route.classifications}
+    ordered = sorted(dialplan.plans, key=lambda p: p.priority)
+    for other in ordered[ordered.index(plan) + 1:]:
+        matcher = _MATCHERS.get(other.match_type)
+        if other.active and other.classification in carried and matcher and matcher(number, other, dialplan)[0] is not None:
+            return (f' "{other.name}" further down matches too and has a route, but "{plan.name}" comes first: '
+                    "remove that one or move it down.")
+    return ""
+
+
 def _routed(dialled: str, number: str, plan: NumberPlan, dialplan: Dialplan, steps: list[Step]) -> Simulation:
     wanted = plan.classification
 
@@ -336,7 +351,8 @@ def _routed(dialled: str, number: str, plan: NumberPlan, dialplan: Dialplan, ste
             return end(False, f"An internal number ({wanted}): it stays in the org and needs no trunk.")
         if disabled:
             return end(False, f'The route "{disabled.name}" carries {wanted} but is disabled: enable it, or move {wanted} to another.')
-        return end(False, f"No route of {dialplan.site} carries {wanted}: add it to a route's classifications.")
+        return end(False, f"No route of {dialplan.site} carries {wanted}: add it to a route's classifications."
+                   + _shadowed(clean(dialled), plan, dialplan))
     states = {t.name: t for t in dialplan.trunks}
     usable: list[TrunkState] = []
     for name in route.trunks:

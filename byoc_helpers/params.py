@@ -40,7 +40,10 @@ from .regions import Region, find_edge, find_region, regions, termination_host, 
 from .secrets import Secret, check_reference, resolve
 
 BYOC_METABASE = "external_sip_pcv_byoc_carrier.json"
-MATCH_TYPES = ("regex", "numberList", "digitLength", "intraCountryCode", "interCountryCode", "e164NumberList")
+SECRET_KEYS = frozenset({"digest_password", "genesys_client_secret", "twilio_api_key_secret"})
+# Where somebody may paste a secret by mistake: their values are never repeated in a message.
+_UNREPEATED = SECRET_KEYS | {"genesys_client_id", "twilio_account_sid", "twilio_api_key_sid"}
+_NOT_A_SECRET = "must be a reference to a secret in quotes, such as \"env:NAME\", never the secret itself."
 
 
 # ---------------------------------------------------------------- kinds of value
@@ -118,6 +121,12 @@ def _host_port(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    if ":" in value:
+        raise ValueError(f'"{value}" has a port; give the domain alone.')
+    return _host_port(value)
+
+
 def _time_zone(value: str) -> str:
     if value not in zoneinfo.available_timezones():
         near = get_close_matches(value, zoneinfo.available_timezones(), n=2)
@@ -190,7 +199,7 @@ class Params(_Strict):
     genesys_client_id: StrictStr = Field("", description="OAuth client id (live only)")
     genesys_client_secret: Annotated[StrictStr, _optional(check_reference)] = Field(
         "", description="Reference to the OAuth client secret (live only)")
-    byoc_domain: Annotated[StrictStr, _optional(_host_port)] = Field(
+    byoc_domain: Annotated[StrictStr, _optional(_host)] = Field(
         "", description="Suffix of the trunk's FQDN; empty takes the region's")
 
     location_name: Line = Field(description="Name of the location")
@@ -257,10 +266,10 @@ class Params(_Strict):
     def slug(self) -> str:
         """Folder name of the partner: ASCII letters, digits and hyphens, never empty, never a path."""
         plain = unicodedata.normalize("NFKD", self.partner).encode("ascii", "ignore").decode().lower()
-        plain = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48]
-        ascii_only = self.partner.isascii() and re.fullmatch(r"[A-Za-z0-9 _-]+", self.partner)
-        tail = "" if ascii_only and plain else "-" + hashlib.sha256(self.partner.encode()).hexdigest()[:8]
-        return (plain or "partner") + tail
+        plain = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+        whole = bool(re.fullmatch(r"[A-Za-z0-9 _-]+", self.partner)) and 0 < len(plain) <= 48
+        tail = "" if whole else "-" + hashlib.sha256(self.partner.encode()).hexdigest()[:8]
+        return (plain[:48] or "partner") + tail
 
     @property
     def region(self) -> Region:
@@ -351,15 +360,15 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         if not isinstance(root, yaml.MappingNode):
             raise ParamsError(f"{shown}: a params file is a list of `key: value` lines. Start from params/demo.yaml.")
         problems = list(_unquoted(root, Params, shown))
+        if problems:
+            raise ParamsError(problems)
         values = loader.construct_document(root)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it can't be parsed"
         raise ParamsError(f"{shown}{where}: this is not valid YAML ({problem}). "
                           "Check indentation, colons and quotes there.") from None
-    if problems:
-        raise ParamsError(problems)
     return values
 
 
@@ -384,6 +393,9 @@ def _unquoted(node: yaml.MappingNode, model: type[BaseModel], where: str) -> Ite
                 if tag not in ("str", "null"):
                     kind = {"int": "a number", "float": "a number", "bool": "true or false",
                             "timestamp": "a date"}.get(tag, f"a {tag}")
+                    if key in SECRET_KEYS:
+                        yield f"{where}, line {item.start_mark.line + 1}: {key} {_NOT_A_SECRET}"
+                        continue
                     yield (f"{where}, line {item.start_mark.line + 1}: {key} is {item.value} without quotes, which YAML "
                            f'reads as {kind} and changes. Quote it: "{item.value}".')
 
@@ -477,6 +489,9 @@ def _plan_problems(plan: CustomPlan) -> Iterable[str]:
             yield f"match: {plan.match} is not a regular expression ({error})."
     if plan.match_type in ("numberList", "e164NumberList") and not plan.numbers:
         yield f"numbers: a {plan.match_type} plan needs at least one number or range."
+    for number in plan.numbers:
+        if not re.fullmatch(r"\+?\d{1,15}(-\+?\d{1,15})?", number):
+            yield f'numbers: "{number}" is neither a number nor a range such as 100-199.'
     if plan.match_type == "digitLength" and not re.fullmatch(r"\d{1,2}-\d{1,2}", plan.digit_length):
         yield 'digit_length: write the shortest and longest length, e.g. "4-6".'
 
@@ -485,16 +500,22 @@ def _live_problems(given: Mapping[str, Any]) -> Iterable[str]:
     for key in ("genesys_client_id", "genesys_client_secret", "twilio_account_sid", "twilio_api_key_secret"):
         if key in given and not given[key]:
             yield f"{key}: target is live, so this is needed ({Params.model_fields[key].description})."
-    for key in ("genesys_client_secret", "twilio_api_key_secret", "digest_password"):
+    for key in sorted(SECRET_KEYS):
         if str(given.get(key, "")).startswith("practice:"):
             yield f"{key}: practice: secrets are for the practice clouds; a live target needs env:, file: or keyring:."
 
 
 def warnings(params: Params) -> list[str]:
-    """What is allowed but unusual: numbers that no numbering plan has assigned (+1 555 …)."""
-    numbers = [("emergency_number", params.emergency_number), *(("phone_numbers", n) for n in params.phone_numbers)]
-    return [f"{key}: {n} is possible, but not a number that its country has in use. Check it."
+    """What is allowed but unusual: numbers that no country has in use (+1 555 …), a caller id of somebody else's."""
+    own = getattr(params, "phone_numbers", [])
+    numbers = [(key, n) for key in ("emergency_number", "caller_id") if (n := getattr(params, key, ""))] + [("phone_numbers", n) for n in own]
+    said = [f"{key}: {n} is possible, but not a number that its country has in use. Check it."
             for key, n in numbers if not phonenumbers.is_valid_number(phonenumbers.parse(n, None))]
+    caller = getattr(params, "caller_id", "")
+    if caller and own and caller not in own:
+        said.append(f"caller_id: {caller} is not among phone_numbers. It must be a verified caller ID of the Twilio account, "
+                    "or every outbound call is refused.")
+    return said
 
 
 def _did_you_mean(near: Iterable[str]) -> str:
@@ -508,7 +529,7 @@ def _sentence(item: Any, source: str) -> str:
     path = "".join(f"[{p}]" if isinstance(p, int) else (f".{p}" if i else p) for i, p in enumerate(loc)) or "params"
     where, kind, value = f"{source}: {path}", item["type"], item.get("input")
     field = Params.model_fields.get(str(loc[0])) if loc else None
-    secret = bool(loc) and str(loc[0]) in ("digest_password", "genesys_client_secret", "twilio_api_key_secret")
+    secret = bool(loc) and str(loc[0]) in _UNREPEATED
     if kind == "missing":
         return f"{where} is missing. Add it: {field.description if field and len(loc) == 1 else 'it is needed'}."
     if kind == "extra_forbidden":

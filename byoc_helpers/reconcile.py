@@ -6,19 +6,19 @@ version somebody else changed, leads back to reading: never to sending the same 
 
 from __future__ import annotations
 
-import random
 import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
-from .exceptions import CloudError, Conflict, DeadlineExceeded, NotYet, OutcomeUnknown, Refused
+from .exceptions import CheckFailed, CloudError, Conflict, DeadlineExceeded, NotYet, OutcomeUnknown, Refused
 from .resources.base import AtLeast, Context, Desired, Found, Kind
 
 Action = Literal["created", "updated", "unchanged"]
 ATTEMPTS = 4
 VISIBLE_WITHIN = 20.0  # seconds for a write to show in a read
+LOST_WITHIN = 3.0  # seconds to look for what a request without an answer may have done
 T = TypeVar("T")
 
 
@@ -86,7 +86,7 @@ def preview(ctx: Context, kind: Kind) -> list[Change]:
                 change = replace(change, effects=tuple((r.name, ", ".join((*left, *held)), ", ".join(left)) for r, held, left in others))
         except NotYet as error:
             change = Change(kind, want, None, unknown, waits_for=str(error))
-        except Refused as error:
+        except (Refused, CheckFailed) as error:
             change = Change(kind, want, None, (), refused=str(error))
         changes.append(change)
     return changes
@@ -111,12 +111,12 @@ def apply(ctx: Context, kind: Kind, want: Desired) -> Outcome:
     """
     first: Change | None = None
     before: Change | None = None
-    note = ""
+    last: CloudError | None = None
     for _ in range(ATTEMPTS):
         change = plan(ctx, kind, want)
         if change.action == "unchanged":
             assert change.found is not None
-            return _outcome(change.found, first, change, note)
+            return _outcome(change.found, first, change, "")
         if before is not None and change.found is not None and before.found is not None:
             moved = {d.key for d in change.differences} - {d.key for d in before.differences}
             if moved:
@@ -129,23 +129,40 @@ def apply(ctx: Context, kind: Kind, want: Desired) -> Outcome:
                 kind.create(ctx, want)
             else:
                 kind.update(ctx, want, change.found, frozenset(d.key for d in change.differences))
-        except (OutcomeUnknown, Conflict):
-            ctx.forget()
-            time.sleep(random.uniform(0.1, 0.4))
+        except (OutcomeUnknown, Conflict) as error:
+            # The answer was lost, or somebody was faster: look, for as long as a write may take to show.
+            last = error
+            done = _visible(ctx, kind, want, LOST_WITHIN)
+            if isinstance(error, Conflict) and change.found is None and done.found is None:
+                raise _hinted(kind, error) from None
             continue
         except CloudError as error:
             raise _hinted(kind, error) from None
-        ctx.forget()
-        try:
-            poll(lambda: plan(ctx, kind, want).action == "unchanged", "", VISIBLE_WITHIN)
-        except DeadlineExceeded:
-            left = plan(ctx, kind, want)
-            if left.found is None:
-                continue
-            note = "written, not yet visible: " + ", ".join(d.key for d in left.differences)
-            return _outcome(left.found, first, left, note)
+        done = _visible(ctx, kind, want, VISIBLE_WITHIN)
+        if done.found is None:
+            # The cloud said it exists: making it again would double it.
+            raise DeadlineExceeded(f'The {kind.KIND} "{want.name}" was created and does not show yet. Run this chapter again '
+                                   "in a minute: it will be found.")
+        note = "written, not yet visible: " + ", ".join(d.key for d in done.differences) if done.differences else ""
+        return _outcome(done.found, first, done, note)
     raise Refused(f'The {kind.KIND} "{want.name}" could not be brought to the wanted state in {ATTEMPTS} tries: '
-                  "each time it was changed meanwhile or the answer was lost. Run again later.")
+                  f"each time it was changed meanwhile or the answer was lost. Run again later. The last answer: {last}")
+
+
+def _visible(ctx: Context, kind: Kind, want: Desired, seconds: float) -> Change:
+    """The object, read anew until it is as wanted or the time is over."""
+
+    seen: list[Change] = []
+
+    def look() -> Change | None:
+        ctx.forget()
+        seen.append(plan(ctx, kind, want))
+        return seen[-1] if seen[-1].action == "unchanged" else None
+
+    try:
+        return poll(look, "", seconds)
+    except DeadlineExceeded:
+        return seen[-1]
 
 
 def _outcome(found: Found, first: Change | None, last: Change, note: str) -> Outcome:

@@ -30,11 +30,6 @@ class Region:
     def api_host(self) -> str:
         return f"api.{self.environment}"
 
-    @property
-    def admin_url(self) -> str:
-        """The admin UI, e.g. `https://apps.mypurecloud.ie`."""
-        return f"https://apps.{self.environment}"
-
 
 @dataclass(frozen=True)
 class Edge:

@@ -20,7 +20,7 @@ from .clouds import Clouds
 from .display import objects
 from .display.tables import Table, text
 from .exceptions import CheckFailed, DeadlineExceeded, Forbidden, NotYet, ParamsError
-from .params import Params, validate
+from .params import Params, validate, warnings
 from .redaction import guard_kernel
 from .regions import data_file
 from .resources.base import Context
@@ -103,6 +103,7 @@ class Runbook:
         follows = (("inbound_fqdn", ("identifier",), "follows: where Twilio sends calls"),
                    ("termination_uri", ("termination_domain",), "follows: where Genesys Cloud sends calls"))
         rows += [[key, getattr(p, key), why] for key, needs, why in follows if set(needs) <= set(self.chapter.fields)]
+        rows += [[f"note on {key}", "", said] for key, _, said in (w.partition(": ") for w in warnings(p))]
         where = "the practice clouds: nothing real is touched" if p.target == "sandbox" else "LIVE CLOUDS"
         return Table(["Parameter", "Value", "Meaning"], rows, f"Chapter {self.chapter.number} for {p.partner} on {where}")
 
@@ -125,6 +126,7 @@ class Runbook:
         In plan mode nothing is changed: the table shows what would be.
         """
         module = chapters.kind(kind)
+        self._ctx.forget()  # what somebody mended since the last cell counts
         try:
             if self.planning:
                 changes = reconcile.preview(self._ctx, module)
@@ -148,6 +150,7 @@ class Runbook:
 
     def precheck(self) -> Table:
         """Run every check and show the table; `require_passed` then fails the notebook if one failed."""
+        self._ctx.forget()
         self._checks = precheck.run(self._ctx)
         return objects.check_table(self._checks)
 
@@ -226,6 +229,7 @@ class Runbook:
         """The site's number plans, in the order they are tried."""
         from .resources import number_plans, site
 
+        self._ctx.forget()
         plans = number_plans.read(self._ctx, self._ctx.require(site).id)
         ours = {c.name for c in self.params.number_plans}
         rows = [[str(i), p.name, text(p.classification), text(p.match_type), number_plans.describe(p),
@@ -256,6 +260,7 @@ class Runbook:
         """The site's outbound routes, as they are now."""
         from .resources import byoc_trunk, outbound_route, site
 
+        self._ctx.forget()
         home, trunk = self._ctx.require(site), self._ctx.require(byoc_trunk)
         rows = [[r.name, text(bool(r.enabled)), text(sorted(r.classification_types or [])),
                  text([trunk.name if t.id == trunk.id else t.name or t.id for t in r.external_trunk_bases or []])]
@@ -273,6 +278,7 @@ class Runbook:
     @_when_there
     def simulate(self, numbers: list[str] | None = None) -> Table:
         """What the site would do with each number; none given takes test_numbers."""
+        self._ctx.forget()
         plan = self._ctx.once("dialplan", self.dialplan)
         self.simulations = [dialplan.simulate(n, plan) for n in (self.params.test_numbers if numbers is None else numbers)]
         return objects.simulation_table(self.simulations)
@@ -307,6 +313,7 @@ class Runbook:
         """Each purchased number: its pool and who answers it."""
         from .resources import did_pool
 
+        self._ctx.forget()
         rows = []
         for number in self.params.phone_numbers:
             did = did_pool.did(self._ctx, number)

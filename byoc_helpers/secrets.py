@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
+import json
 import os
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -127,11 +128,12 @@ def practice_value(name: str, key: str = "") -> str:
 
 
 def remember(value: str) -> None:
-    """Mask this value, and its URL-encoded and Basic-auth forms, in everything shown from now on."""
+    """Mask this value, as it is and as URLs, HTML, JSON and `repr` write it, in everything shown from now on."""
     global _pattern
     if len(value) < 4:
         return
-    _known.update({value, quote(value, safe="")})
+    _known.update({value, quote(value, safe=""), html.escape(value), html.escape(value, quote=False), repr(value)[1:-1],
+                   json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]})
     _pattern = re.compile("|".join(re.escape(v) for v in sorted(_known, key=len, reverse=True)))
 
 
@@ -151,8 +153,3 @@ def redact(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(redact(v) for v in value)
     return value
-
-
-def known_values() -> Iterable[str]:
-    """The values that must not appear anywhere on disk; for the checks that search for them."""
-    return frozenset(_known)

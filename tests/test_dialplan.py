@@ -116,10 +116,17 @@ def test_a_rewritten_number_is_matched_again():
 
 
 @pytest.mark.parametrize(("number", "expected"), [
-    ("0123456789", True), ("+14155550123", True), ("01 23 45 67 89", True), ("112", False), ("1234", False), ("hello", False), ("", False),
+    ("0123456789", True), ("+14155550123", True), ("01 23 45 67 89", True), ("112", False), ("3900", False), ("1234", False), ("hello", False), ("", False),
 ])
 def test_what_is_a_phone_number_by_its_form(number, expected):
     assert is_phone_number(number, "FR") is expected
+
+
+def test_a_plan_that_takes_another_ones_numbers_is_named():
+    local = NumberPlan("Local calls", "digitLength", "Local", -1, digit_length=(10, 10))
+    verdict = simulate("0123456789", site(plans=(local, *site().plans))).verdict
+    assert verdict == ('No route of Office carries Local: add it to a route\'s classifications. "National" further down matches too '
+                       'and has a route, but "Local calls" comes first: remove that one or move it down.')
 
 
 def test_plans_that_rewrite_in_a_circle_are_told():

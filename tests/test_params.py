@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from byoc_helpers.exceptions import ParamsError, SecretError
-from byoc_helpers.params import Params, digest_password, load, schema, validate
+from byoc_helpers.params import Params, digest_password, load, schema, validate, warnings
 
 BAD = {
     # what is wrong: (line to put in place of the key's own, what the sentence must say)
@@ -32,6 +32,10 @@ BAD = {
     "whole Internet": ('signalling_addresses: ["0.0.0.0/0"]', ["signalling_addresses[0]", "whole Internet"]),
     "IPv6": ('signalling_addresses: ["2001:db8::/32"]', ["signalling_addresses[0]", "IPv6"]),
     "identifier with illegal characters": ('identifier: "twilio_ABC.x"', ["identifier", '"twilio_ABC.x"', "letters, digits and hyphens"]),
+    "no such date": ("postal_code: 2026-13-45", ["postal_code is 2026-13-45 without quotes"]),
+    "password of digits, unquoted": ("digest_password: 201820182018", ["digest_password", "must be a reference"]),
+    "number list with words": ('number_plans: [{name: "x", match_type: "numberList", classification: "C", numbers: ["abc"]}]', ["number_plans[0].numbers", '"abc"']),
+    "port in the domain": ('byoc_domain: "byoc.mypurecloud.ie:5060"', ["byoc_domain", "domain alone"]),
     "whole domain": ('termination_domain: "purecloudABC.pstn.twilio.com"', ["termination_domain", 'only the first part, "purecloudABC"']),
     "password instead of a reference": ('digest_password: "PCTrunkPassword2018"', ["digest_password", "must be a reference"]),
     "time zone": ('time_zone: "Europe/Pariss"', ["time_zone", "Did you mean Europe/Paris"]),
@@ -67,7 +71,20 @@ def test_every_mistake_has_its_sentence(what, spoilt):
     assert "partner.yaml" in message
     for part in said:
         assert part in message
-    assert "PCTrunkPassword2018" not in message
+    assert "PCTrunkPassword2018" not in message and "201820182018" not in message
+
+
+def test_a_token_in_the_wrong_field_is_not_repeated(demo):
+    values = yaml.safe_load(demo.read_text("utf-8"))
+    with pytest.raises(ParamsError) as error:
+        validate({**values, "twilio_account_sid": "0123456789abcdef0123456789abcdef"}, source="x")
+    assert "twilio_account_sid" in str(error.value) and "0123456789abcdef" not in str(error.value)
+
+
+def test_a_caller_id_that_is_not_ours_is_warned_of(demo):
+    values = yaml.safe_load(demo.read_text("utf-8"))
+    (warning,) = warnings(validate({**values, "caller_id": "+442071838750"}, source="x"))
+    assert "verified caller ID" in warning
 
 
 @pytest.mark.parametrize(("content", "said"), [

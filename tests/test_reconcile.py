@@ -50,7 +50,8 @@ class FakeKind:
 
 
 @pytest.fixture
-def ctx():
+def ctx(monkeypatch):
+    monkeypatch.setattr(reconcile, "LOST_WITHIN", 0.2)
     return Context(SimpleNamespace(partner="A", adopt=False), None)  # type: ignore[arg-type]
 
 
@@ -65,6 +66,31 @@ def test_create_update_unchanged(ctx):
     done = reconcile.apply(ctx, kind, WANT)
     assert done.action == "updated" and [(d.key, d.old, d.new) for d in done.differences] == [("a", 2, 1)]
     assert kind.writes == ["create", "update"]
+
+
+def test_what_shows_late_is_waited_for_and_not_made_twice(ctx):
+    kind = FakeKind()
+    looks = iter([None] * 4)
+    find = kind.find
+    kind.find = lambda ctx, want: next(looks, find(ctx, want))
+    assert reconcile.apply(ctx, kind, WANT).action == "created"
+    assert kind.writes == ["create"]
+
+
+def test_what_was_created_and_never_shows_is_not_made_twice(ctx, monkeypatch):
+    monkeypatch.setattr(reconcile, "VISIBLE_WITHIN", 0.05)
+    kind = FakeKind()
+    kind.find = lambda ctx, want: None
+    with pytest.raises(DeadlineExceeded, match="was created and does not show yet"):
+        reconcile.apply(ctx, kind, WANT)
+    assert kind.writes == ["create"]
+
+
+def test_a_conflict_on_creation_is_told_as_it_is(ctx):
+    kind = FakeKind()
+    kind.before = [Conflict("the name is taken", status=409, code="general.conflict")]
+    with pytest.raises(Conflict, match="the name is taken Choose another name"):
+        reconcile.apply(ctx, kind, WANT)
 
 
 def test_planning_changes_nothing(ctx):

@@ -96,8 +96,8 @@ def test_another_origination_url_is_left_alone(partner):
     run = do(partner(), "03")
     trunk = next(o.found for o in run.outcomes if o.kind.KIND == "Twilio SIP trunk").raw
     trunk.origination_urls.create(weight=1, priority=20, enabled=True, friendly_name="b", sip_url="sip:backup.example.com")
-    do(partner(), "03")
-    assert len(trunk.origination_urls.list()) == 2
+    table = chapter("03", partner()).apply("origination_url")
+    assert cell(table, "others") == "sip:backup.example.com" and len(trunk.origination_urls.list()) == 2
 
 
 def test_no_number_plan_is_lost(partner):
@@ -133,7 +133,67 @@ def test_a_site_of_our_name_that_we_did_not_make(partner):
     with pytest.raises(Refused, match="was not made by this runbook, and differs in time_zone"):
         do(partner(time_zone="Europe/London"), "02")
     assert ("Genesys Cloud site", "updated") in actions(do(partner(time_zone="Europe/London", adopt=True), "02"))
-    assert telephony.get_telephony_providers_edges_site(entity.id).description.startswith("Made by BYOC Runbook")
+    assert telephony.get_telephony_providers_edges_site(entity.id).description == f"made by hand Adopted by BYOC Runbook for {params.partner}."
+
+
+def test_another_partners_trunk_in_the_same_org_is_a_strangers(partner):
+    params = partner()
+    run = do(params, "02", "03", "04")
+    base = run.outcomes[0].found.raw
+    base.description = "Made by BYOC Runbook for Somebody Else."
+    run.clouds.genesys.telephony.put_telephony_providers_edges_trunkbasesetting(base.id, base)
+    with pytest.raises(Refused, match="was not made by this runbook"):
+        do(partner(caller_name="Mine"), "04")
+
+
+def test_a_twilio_trunk_made_by_hand_is_not_switched(partner):
+    params = partner()
+    run = chapter("03", params)
+    trunk = run.clouds.twilio.trunking.trunks.create(friendly_name="by hand", domain_name=params.termination_uri, secure=True)
+    for kind in ("ip_acl", "credential_list"):
+        run.apply(kind)
+    with pytest.raises(Refused, match="was not made by this runbook, and differs in friendly_name, secure"):
+        run.apply("sip_trunk")
+    assert trunk.fetch().secure is True
+
+
+def test_an_origination_url_keeps_its_priority(partner):
+    run = do(partner(), "03")
+    url = next(o.found for o in run.outcomes if o.kind.KIND == "Twilio origination URL").raw
+    url.update(priority=1, weight=99)
+    assert {a for _, a in actions(do(partner(), "03"))} == {"unchanged"}
+    assert (url.fetch().priority, url.fetch().weight) == (1, 99)
+
+
+def test_what_was_mended_is_seen_without_opening_the_chapter_again(partner):
+    params = partner()
+    box = sandbox.ensure_running()
+    run = chapter("03", params)
+    run.clouds.__dict__["_practice"] = {"url": box.url, **box.prepare(tenant=params.slug)}
+    for kind in ("ip_acl", "credential_list", "sip_trunk", "origination_url"):
+        run.apply(kind)
+    with pytest.raises(CheckFailed, match="does not own"):
+        run.apply("trunk_number")
+    box.prepare(tenant=params.slug, numbers=["+33123456789"])
+    assert run.apply("trunk_number").data["objects"][0]["action"] == "created"
+
+
+def test_a_person_who_has_the_number_already_does_not_get_it_twice(partner):
+    import PureCloudPlatformClientV2 as sdk
+
+    params = partner()
+    run = chapter("07", params)
+    user = next(u for u in pages(run.clouds.genesys.users.get_users) if u.email == "jerome.martin@partnerabc.example")
+    body = sdk.UpdateUser()
+    body.version = user.version
+    body.addresses = [{"address": "+33123456789", "mediaType": "PHONE", "type": "WORK"}]
+    run.clouds.genesys.users.patch_user(user.id, body)
+    run.apply("did_pool")
+    try:
+        run.apply("person_number")
+    except CheckFailed as error:
+        assert "has the number already" in str(error)
+    assert [a.address for a in run.clouds.genesys.users.get_user(user.id).addresses] == ["+33123456789"]
 
 
 def test_a_number_on_another_trunk(partner):

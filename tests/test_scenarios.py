@@ -5,6 +5,7 @@ What fails and what must pass afterwards runs headless; the chapters before are 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from byoc_helpers.params import load
 from byoc_helpers.sandbox.scenarios import SCENARIOS
 
 ROOT = Path(__file__).resolve().parent.parent
+serial = itertools.count(1)
 MEND = "somebody puts it right"
 
 
@@ -28,7 +30,7 @@ class Partner:
 
     def __init__(self, scenario: str, folder: Path, **changes: object):
         self.folder = folder
-        name = f"{scenario} {folder.name}"
+        name = f"{next(serial)} {scenario}"
         self.values = yaml.safe_load((ROOT / "params" / "demo.yaml").read_text("utf-8"))
         unique = "".join(c for c in name if c.isalnum())[:40]
         self.change(partner=name, scenario=scenario, identifier=f"id{unique}", termination_domain=f"d{unique}", **changes)
@@ -63,7 +65,7 @@ CASES: dict[str, tuple[str, tuple[str, ...], object, str]] = {
     "no-byoc-product": ("", ("BYOC feature: expected", "Ask Genesys to add BYOC Cloud", "none offered"), MEND, ""),
     "edge-offline": ("", ("Edge Virtual Edge 2: expected active, online", "found offline", "Genesys Cloud Care"), MEND, ""),
     "address-unverifiable": ("", ("could not be verified: 12 rue de la Paix, 75002 Paris", "Mend street"), {"street": "10 rue de la Paix"}, ""),
-    "identifier-taken": ("02 03", ("'ididentifiertaken", "already in use", "choose another one"), {"identifier": "partnerABC-paris"}, "03"),
+    "identifier-taken": ("02 03", ("'id", "already in use", "choose another one"), {"identifier": "partnerABC-paris"}, "03"),
     "number-not-purchased": ("", ("Number +33123456789: expected purchased", "Buy it in the Twilio Console"), MEND, ""),
     "wrong-digest-password": ("02 03", ("0 of 2 lines in service", "pstn.twilio.com:5060: 407 Proxy Authentication Required",
                                         "digest user and password are the same"), {"digest_username": "pctrunkuser2"}, "03"),

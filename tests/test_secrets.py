@@ -49,6 +49,17 @@ def test_every_form_of_a_secret_is_masked():
     assert secrets.redact(text) == {"a": [f"x {secrets.MASK} y", (secrets.MASK,)], f"Basic {secrets.MASK}": 1}
 
 
+def test_a_secret_with_marks_is_masked_in_every_spelling():
+    import html
+    import json
+
+    value = "Aa1<&\"'\\é long enough"
+    secrets.Secret(value)
+    for spelt in (html.escape(value), json.dumps({"x": value}), repr([value]), f"a {value} b"):
+        shown = secrets.redact(spelt)
+        assert secrets.MASK in shown and "long enough" not in shown
+
+
 def test_practice_secrets_meet_both_clouds_rules():
     value = secrets.practice_value("anything")
     assert len(value) >= 12 and any(c.isupper() for c in value) and any(c.islower() for c in value) and any(c.isdigit() for c in value)

@@ -109,6 +109,12 @@ def test_a_refusal_for_rate_is_repeated_even_for_a_write(wire, server):
     assert len(server.seen) == 2
 
 
+def test_a_retry_prints_nothing(wire, server, capfd):
+    server.script = [(503, {}, b"{}")]
+    wire.send("GET", URL)
+    assert "".join(capfd.readouterr()) == ""
+
+
 def test_a_search_is_a_read(wire, server):
     server.script = [None]
     wire.send("POST", URL + "/search", json={"a": 1})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -12,12 +11,11 @@ from typing import Any
 import PureCloudPlatformClientV2 as sdk
 from PureCloudPlatformClientV2.abstract_http_client import AbstractHttpClient
 
-from ..exceptions import CloudError, Unauthorized
+from ..exceptions import CloudError, Refused, Unauthorized
 from ..regions import Region
 from ..secrets import Secret, remember, remember_basic
 from .transport import Reply, Transport
 
-TOKEN_VARIABLE = "BYOC_GENESYS_TOKEN"  # set by a batch for its own kernels: one token a partner and run
 PAGE_SIZE = 100
 
 
@@ -83,8 +81,7 @@ class GenesysCloud:
         self._id, self._secret = client_id, client_secret
         remember_basic(client_id, client_secret.reveal())
         self._lock = threading.Lock()
-        self._token = os.environ.get(TOKEN_VARIABLE, "")
-        remember(self._token)
+        self._token = ""
         domain = region.environment.replace(".", r"\.")
         self.transport = Transport(self.name, rf"(api|login)\.{domain}", describe, sandbox)
         # The SDK reads a settings file in the user's home, which could log bodies: it has no say here.
@@ -157,10 +154,6 @@ class GenesysCloud:
     def authorization(self) -> sdk.AuthorizationApi:
         return sdk.AuthorizationApi(self._client)
 
-    @cached_property
-    def prefixes(self) -> sdk.TelephonyApi:
-        return sdk.TelephonyApi(self._client)
-
 
 def pages(method: Callable[..., Any], *args: Any, **filters: Any) -> Iterator[Any]:
     """Every entity of a paged listing, page after page, to the last."""
@@ -179,6 +172,15 @@ def alive(entity: Any) -> bool:
 
 
 def named(method: Callable[..., Any], name: str, *args: Any, **filters: Any) -> Any | None:
-    """The one living entity of exactly this name, from a listing with a name filter; None if there is none."""
-    found = [e for e in pages(method, *args, name=name, **filters) if e.name == name and alive(e)]
+    """The one living entity of exactly this name, from a listing with a name filter; None if there is none.
+
+    Raises:
+        Refused: two have it, or one has it but for capitals: which is meant can't be told.
+    """
+    near = [e for e in pages(method, *args, name=name, **filters) if (e.name or "").casefold() == name.casefold() and alive(e)]
+    found = [e for e in near if e.name == name]
+    if len(found) > 1:
+        raise Refused(f'Two objects are named "{name}" ({", ".join(e.id for e in found)}). Rename one of them, then run again.')
+    if near and not found:
+        raise Refused(f'"{name}" exists as "{near[0].name}". Write it the same way in the params, or choose another name.')
     return found[0] if found else None

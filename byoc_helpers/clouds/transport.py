@@ -22,6 +22,9 @@ from .. import journal
 from ..exceptions import CloudError, Conflict, Forbidden, NotFound, OutcomeUnknown, Unauthorized
 from ..secrets import redact
 
+# Retries are in the journal; a notebook's stderr stays empty.
+stamina.instrumentation.set_on_retry_hooks([])
+
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0
 DEADLINE = 90.0  # one call, all its attempts and waits

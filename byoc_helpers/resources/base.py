@@ -93,7 +93,7 @@ class Context:
     @property
     def mark(self) -> str:
         """Goes into the description of what we make."""
-        return f"{MARK} for {self.params.partner}"
+        return f"{MARK} for {self.params.partner}."
 
     def once(self, key: Any, read: Callable[[], T]) -> T:
         """The answer of `read`, asked once until something is written."""
@@ -119,8 +119,18 @@ class Context:
         return found
 
 
-def is_marked(text: str | None) -> bool:
-    return bool(text) and str(text).startswith(MARK)
+def is_marked(ctx: Context, text: str | None) -> bool:
+    """Is this description of an object that we made, or took over, for this very partner?"""
+    return bool(text) and (ctx.mark in str(text) or _adoption(ctx) in str(text))
+
+
+def adopted(ctx: Context, text: str | None) -> str:
+    """The description of an object taken over: what stood there, and our word after it."""
+    return " ".join(filter(None, [text, _adoption(ctx)]))
+
+
+def _adoption(ctx: Context) -> str:
+    return f"Adopted by BYOC Runbook for {ctx.params.partner}."
 
 
 def refs(entities: Iterable[Any] | None) -> tuple[str, ...]:

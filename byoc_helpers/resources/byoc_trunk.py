@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any, cast
 
-from ..clouds.genesys import named, pages
+from ..clouds.genesys import alive, named, pages
 from ..exceptions import DeadlineExceeded
 from ..params import BYOC_METABASE, Params, digest_password
 from ..reconcile import poll
 from . import site
-from .base import AtLeast, Context, Desired, Found, Named, Setting, is_marked
+from .base import AtLeast, Context, Desired, Found, Named, Setting, adopted, is_marked
 
 KIND, SIDE, CHAPTER = "BYOC trunk", "Genesys Cloud", "04"
 
@@ -45,7 +45,7 @@ SETTINGS = (
     Setting("trunk_language", "Language"),
 )
 HINTS = (
-    (r"termination|identifier", "The identifier must be unique among all orgs of the region: choose another one."),
+    (r"termination.?uri|identifier", "The identifier must be unique among all orgs of the region: choose another one."),
 )
 
 
@@ -97,15 +97,17 @@ def desired(ctx: Context) -> list[Desired]:
 
 def find(ctx: Context, want: Desired) -> Found | None:
     telephony = ctx.clouds.genesys.telephony
-    entity = named(telephony.get_telephony_providers_edges_trunkbasesettings, want.name)
-    if entity is None:
+    listed = named(telephony.get_telephony_providers_edges_trunkbasesettings, want.name)
+    if listed is None:
         return None
+    # A listing need not hold the properties, and its version may be old.
+    entity = telephony.get_telephony_providers_edges_trunkbasesetting(listed.id)
     fields = {key: _comparable(_instance(value)) for key, value in entity.properties.items() if key != PASSWORD}
     fields[INBOUND_SITE] = None
     if entity.inbound_site is not None and want.fields:
         home = ctx.require(site)
         fields[INBOUND_SITE] = home.name if entity.inbound_site.id == home.id else (entity.inbound_site.name or entity.inbound_site.id)
-    return Found(entity.id, entity.name, fields, is_marked(entity.description), entity)
+    return Found(entity.id, entity.name, fields, is_marked(ctx, entity.description), entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
@@ -118,7 +120,7 @@ def create(ctx: Context, want: Desired) -> None:
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
     body = found.raw
     if not found.marked:
-        body.description = ctx.mark
+        body.description = adopted(ctx, body.description)
     _fill(ctx, body, want, changed, found.fields)
     ctx.clouds.genesys.telephony.put_telephony_providers_edges_trunkbasesetting(found.id, body)
 
@@ -154,7 +156,7 @@ def lines(ctx: Context, base_id: str) -> list[Any]:
     """The trunks made from these settings, one an edge: their state is what is in service."""
     telephony = ctx.clouds.genesys.telephony
     trunks = pages(telephony.get_telephony_providers_edges_trunks, trunk_type="EXTERNAL")
-    return [t for t in trunks if t.trunk_base and t.trunk_base.id == base_id]
+    return [t for t in trunks if alive(t) and t.trunk_base and t.trunk_base.id == base_id]
 
 
 def wait_in_service(ctx: Context, seconds: float) -> list[Any]:
@@ -178,8 +180,8 @@ def wait_in_service(ctx: Context, seconds: float) -> list[Any]:
         raise DeadlineExceeded(
             f'The BYOC trunk "{base.name}" is not in service after {seconds:.0f} s ({state}). '
             + (f"The far end said: {said}. " if said else "")
-            + "Check SIP servers and protocol, that digest user and password are the same in both clouds, and that the edges "
-            "are online (chapter 01); Telephony – Trunks shows the status. Then run chapter 04 again."
+            + "Check SIP servers and protocol; that digest user and password are the same in both clouds (a new digest_username "
+            "and chapters 03 and 04 set both sides); and that the edges are online (chapter 01). Telephony – Trunks shows the status. Then run chapter 04 again."
         ) from None
 
 

@@ -8,14 +8,14 @@ import PureCloudPlatformClientV2 as sdk
 
 from ..clouds.genesys import named, pages
 from ..exceptions import CheckFailed
-from .base import AtLeast, Context, Desired, Found, Setting, is_marked
+from .base import AtLeast, Context, Desired, Found, Setting, adopted, is_marked
 
 KIND, SIDE, CHAPTER = "inbound call route", "Genesys Cloud", "07"
 SETTINGS = (
     Setting("dnis", "Inbound numbers"),
     Setting("flow", "Flow in open hours"),
 )
-HINTS = ((r"dnis|number|did", "A number must be in a DID pool and have no other owner."),)
+HINTS = ((r"dnis|didPool|assigned", "A number must be in a DID pool and have no other owner."),)
 
 
 def desired(ctx: Context) -> list[Desired]:
@@ -42,7 +42,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
     wanted = _flow(ctx, want.fields["flow"])
     fields = {"dnis": tuple(entity.dnis or ()),
               "flow": None if flow is None else wanted.name if flow.id == wanted.id else flow.name or flow.id}
-    return Found(entity.id, entity.name, fields, is_marked(entity.description), entity)
+    return Found(entity.id, entity.name, fields, is_marked(ctx, entity.description), entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
@@ -53,9 +53,9 @@ def create(ctx: Context, want: Desired) -> None:
 
 
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
-    body = found.raw
+    body = ctx.clouds.genesys.architect.get_architect_ivr(found.id)
     if not found.marked:
-        body.description = ctx.mark
+        body.description = adopted(ctx, body.description)
     _fill(ctx, want, body)
     ctx.clouds.genesys.architect.put_architect_ivr(found.id, body)
 

@@ -15,7 +15,7 @@ SETTINGS = (
     Setting("start", "DID Start", "E.164"),
     Setting("end", "DID End", "E.164"),
 )
-HINTS = ((r"overlap|exist", "A number belongs to one pool: see Telephony – DID Numbers – DID Ranges."),)
+HINTS = ((r"overlap|already", "A number belongs to one pool: see Telephony – DID Numbers – DID Ranges."),)
 
 
 def _pools(ctx: Context) -> list[Any]:
@@ -59,7 +59,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
     if pool is None:
         return None
     fields = {"start": pool.start_phone_number, "end": pool.end_phone_number}
-    return Found(pool.id, want.name, fields, is_marked(pool.description), pool)
+    return Found(pool.id, want.name, fields, is_marked(ctx, pool.description), pool)
 
 
 def create(ctx: Context, want: Desired) -> None:

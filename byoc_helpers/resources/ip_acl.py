@@ -21,7 +21,13 @@ def name(params: Params) -> str:
 
 
 def desired(ctx: Context) -> list[Desired]:
-    return [Desired(ctx.params.ip_acl_name, {"addresses": AtLeast(ctx.clouds.signalling_addresses())})]
+    wanted = Desired(ctx.params.ip_acl_name, {"addresses": AtLeast()})
+    if ctx.params.target == "live" and not ctx.params.signalling_addresses:
+        held = find(ctx, wanted)
+        if held and held.fields["addresses"]:
+            # DNS gives another address each time: asked again, it would only make the list grow.
+            return [wanted]
+    return [Desired(wanted.name, {"addresses": AtLeast(ctx.clouds.signalling_addresses())})]
 
 
 def find(ctx: Context, want: Desired) -> Found | None:

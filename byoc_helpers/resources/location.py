@@ -7,9 +7,9 @@ from typing import Any
 import PureCloudPlatformClientV2 as sdk
 
 from ..clouds.genesys import alive, pages
-from ..exceptions import CheckFailed
+from ..exceptions import CheckFailed, NotFound
 from ..params import Params
-from .base import Context, Desired, Found, Setting, is_marked
+from .base import Context, Desired, Found, Setting, adopted, is_marked
 
 KIND, SIDE, CHAPTER = "Genesys Cloud location", "Genesys Cloud", "02"
 SETTINGS = (
@@ -61,6 +61,15 @@ def desired(ctx: Context) -> list[Desired]:
     return [Desired(p.location_name, fields)]
 
 
+def read(ctx: Context, id: str) -> Any | None:
+    """The living location of this id, with the state of its address verification; None if it is gone."""
+    try:
+        entity = ctx.clouds.genesys.locations.get_location(id, expand=["addressVerificationDetails"])
+    except NotFound:
+        return None
+    return entity if alive(entity) else None
+
+
 def find(ctx: Context, want: Desired) -> Found | None:
     api = ctx.clouds.genesys.locations
     criteria = sdk.LocationSearchCriteria()
@@ -69,8 +78,10 @@ def find(ctx: Context, want: Desired) -> Found | None:
     body.query, body.page_size = [criteria], 25
     hits = [e for e in api.post_locations_search(body).results or [] if e.name == want.name and alive(e)]
     # The search index lags behind; the listing does not, and has no name filter.
-    entity = api.get_location(hits[0].id) if hits else next(
-        (e for e in pages(api.get_locations) if e.name == want.name and alive(e)), None)
+    entity = read(ctx, hits[0].id) if hits else None
+    if entity is None:
+        listed = next((e for e in pages(api.get_locations) if e.name == want.name and alive(e)), None)
+        entity = read(ctx, listed.id) if listed else None
     if entity is None:
         return None
     address, number = entity.address, entity.emergency_number
@@ -81,7 +92,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
         "emergency_number": (number.e164 or number.number) if number else None,
         "contact": (user.email or "").lower() if user else None,
     }
-    return Found(entity.id, entity.name, fields, is_marked(entity.notes), entity)
+    return Found(entity.id, entity.name, fields, is_marked(ctx, entity.notes), entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
@@ -103,7 +114,7 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
     if "contact" in changed:
         body.contact_user = person(ctx, want.fields["contact"]).id
     if not found.marked:
-        body.notes = ctx.mark
+        body.notes = adopted(ctx, found.raw.notes)
     ctx.clouds.genesys.locations.patch_location(found.id, body)
 
 

@@ -12,7 +12,7 @@ from .base import Context, Desired, Found, Setting
 
 KIND, SIDE, CHAPTER = "number plans of site", "Genesys Cloud", "02"
 SETTINGS: tuple[Setting, ...] = ()
-HINTS = ((r"400", "The platform may still be making the default plans: run again in a minute."),)
+HINTS: tuple[tuple[str, str], ...] = ()
 
 DEFAULTS = {"intraCountryCode": "National", "interCountryCode": "International"}
 

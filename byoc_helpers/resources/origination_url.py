@@ -11,13 +11,14 @@ SETTINGS = (
     Setting("enabled", "Enabled"),
     Setting("priority", "Priority", "lowest first"),
     Setting("weight", "Weight", "shares calls among equal priorities"),
+    Setting("others", "Other origination URLs of the trunk", "left alone; Twilio sends calls there, too: remove what is not yours"),
 )
 HINTS = ((r"21249", "A trunk has room for ten origination URLs."),)
 
 
 def desired(ctx: Context) -> list[Desired]:
     url = ctx.params.origination_url
-    return [Desired(url, {"sip_url": url, "enabled": True, "priority": 10, "weight": 10})]
+    return [Desired(url, {"sip_url": url, "enabled": True})]
 
 
 def find(ctx: Context, want: Desired) -> Found | None:
@@ -27,14 +28,17 @@ def find(ctx: Context, want: Desired) -> Found | None:
     if entity is None:
         return None
     fields = {"sip_url": want.name if entity.sip_url.lower() == want.name.lower() else entity.sip_url,
-              "enabled": entity.enabled, "priority": entity.priority, "weight": entity.weight}
-    return Found(entity.sid, want.name, fields, None, entity)
+              "others": tuple(u.sip_url for u in urls if u.sid != entity.sid), "enabled": entity.enabled, "priority": entity.priority, "weight": entity.weight}
+    return Found(entity.sid, want.name, fields, entity.friendly_name == _label(ctx), entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
     ctx.require(sip_trunk).raw.origination_urls.create(
-        friendly_name=f"Genesys Cloud {ctx.params.identifier}"[:64], sip_url=want.name,
-        enabled=True, priority=want.fields["priority"], weight=want.fields["weight"])
+        friendly_name=_label(ctx), sip_url=want.name, enabled=True, priority=10, weight=10)
+
+
+def _label(ctx: Context) -> str:
+    return f"Genesys Cloud {ctx.params.identifier}"[:64]
 
 
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:

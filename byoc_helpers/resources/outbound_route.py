@@ -7,14 +7,15 @@ seconds after the site, and it holds the classifications wanted here: `default_r
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import PureCloudPlatformClientV2 as sdk
 
 from ..clouds.genesys import alive, pages
-from ..exceptions import Refused
+from ..exceptions import CloudError, NotFound, OutcomeUnknown, Refused
 from . import byoc_trunk, site
-from .base import AtLeast, Context, Desired, Found, Setting, is_marked
+from .base import AtLeast, Context, Desired, Found, Setting, adopted, is_marked
 
 KIND, SIDE, CHAPTER = "outbound route", "Genesys Cloud", "05"
 DEFAULT = "Default Outbound Route"
@@ -52,21 +53,33 @@ def find(ctx: Context, want: Desired) -> Found | None:
         "trunks": tuple(trunk.name if t.id == trunk.id else t.name or t.id for t in entity.external_trunk_bases or ()),
         "distribution": entity.distribution,
     }
-    return Found(entity.id, entity.name, fields, is_marked(entity.description), entity)
+    return Found(entity.id, entity.name, fields, is_marked(ctx, entity.description), entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
+    shrunk = [(route.id, list(route.classification_types)) for route, _, left in effects(ctx, want) if left]
     taken = _clear(ctx, want)
     body = sdk.OutboundRouteBase()
     body.name, body.enabled, body.distribution = want.name, True, want.fields["distribution"]
     body.description = ctx.mark + (f". Took {', '.join(taken)} from {DEFAULT}." if taken else "")
     body.classification_types = list(want.fields["classifications"])
     body.external_trunk_bases = [_reference(ctx.require(byoc_trunk).id)]
-    ctx.clouds.genesys.telephony.post_telephony_providers_edges_site_outboundroutes(ctx.require(site).id, body)
+    telephony, home = ctx.clouds.genesys.telephony, ctx.require(site)
+    try:
+        telephony.post_telephony_providers_edges_site_outboundroutes(home.id, body)
+    except OutcomeUnknown:
+        raise
+    except CloudError:
+        # Ours was refused: the default route gets back what was taken, so that calls still have a way.
+        for route_id, classifications in shrunk:
+            route = telephony.get_telephony_providers_edges_site_outboundroute(home.id, route_id)
+            route.classification_types = classifications
+            telephony.put_telephony_providers_edges_site_outboundroute(home.id, route_id, route)
+        raise
 
 
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
-    body = found.raw
+    body = ctx.clouds.genesys.telephony.get_telephony_providers_edges_site_outboundroute(ctx.require(site).id, found.id)
     if "classifications" in changed:
         _clear(ctx, want)
         body.classification_types = _joined(body.classification_types, want.fields["classifications"])
@@ -76,7 +89,7 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
         if key in changed:
             setattr(body, key, want.fields[key])
     if not found.marked:
-        body.description = ctx.mark
+        body.description = adopted(ctx, body.description)
     ctx.clouds.genesys.telephony.put_telephony_providers_edges_site_outboundroute(ctx.require(site).id, found.id, body)
 
 
@@ -113,7 +126,8 @@ def _clear(ctx: Context, want: Desired) -> list[str]:
     telephony, home = ctx.clouds.genesys.telephony, ctx.require(site)
     for route, held, left in effects(ctx, want):
         if not left:
-            telephony.delete_telephony_providers_edges_site_outboundroute(home.id, route.id)
+            with suppress(NotFound):  # a repeated deletion finds it gone
+                telephony.delete_telephony_providers_edges_site_outboundroute(home.id, route.id)
         else:
             route.classification_types = list(left)
             telephony.put_telephony_providers_edges_site_outboundroute(home.id, route.id, route)

@@ -14,7 +14,7 @@ SETTINGS = (
     Setting("person", "Assigned to", "calls to the number ring this person"),
     Setting("owner_type", "Kind of owner"),
 )
-HINTS = ((r"number|did|address", "A number has one owner, and must be in a DID pool."),)
+HINTS = ((r"phone number|assigned|address", "A number has one owner, and must be in a DID pool."),)
 
 _TYPES = ("WORK", "WORK2", "WORK3", "WORK4", "HOME", "MOBILE", "OTHER")
 
@@ -40,6 +40,9 @@ def create(ctx: Context, want: Desired) -> None:
         raise CheckFailed(f"{want.name} is in no DID pool yet, so it can't be assigned. Run the pool cell above first.")
     user = ctx.clouds.genesys.users.get_user(person(ctx, want.fields["person"]).id)
     addresses = list(user.addresses or [])
+    if any(a.address == want.name for a in addresses):
+        raise CheckFailed(f"{want.fields['person']} has the number already, and Genesys Cloud does not count them as the DID's owner "
+                          "yet. Save the number of that person again under Directory – People, then run this chapter again.")
     taken = {a.type for a in addresses}
     contact = sdk.Contact()
     contact.address, contact.media_type = want.name, "PHONE"

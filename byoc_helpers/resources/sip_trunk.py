@@ -55,7 +55,11 @@ def find(ctx: Context, want: Desired) -> Found | None:
         "ip_acls": tuple(a.friendly_name for a in acls), "credential_lists": tuple(c.friendly_name for c in credentials),
         "auth_type": entity.auth_type,
     }
-    return Found(entity.sid, want.name, fields, None, entity)
+    # No room for a mark: a trunk that carries both our lists is ours, and one that differs in nothing but them is on its way.
+    p = ctx.params
+    attached = bool(want.fields) and p.ip_acl_name in fields["ip_acls"] and p.credential_list_name in fields["credential_lists"]
+    on_its_way = all(fields[key] == want.fields.get(key, fields[key]) for key in ("friendly_name", "secure"))
+    return Found(entity.sid, want.name, fields, True if attached else None if on_its_way else False, entity)
 
 
 def create(ctx: Context, want: Desired) -> None:

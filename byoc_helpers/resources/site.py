@@ -11,7 +11,7 @@ from ..clouds.genesys import named
 from ..exceptions import CheckFailed
 from ..params import Params
 from . import location
-from .base import Context, Desired, Found, Setting, is_marked
+from .base import Context, Desired, Found, Setting, adopted, is_marked
 
 KIND, SIDE, CHAPTER = "Genesys Cloud site", "Genesys Cloud", "02"
 SETTINGS = (
@@ -55,7 +55,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
         "secondary_sites": _names(ctx, want, entity.secondary_sites),
         "time_zone": update_window.time_zone if update_window else None,
     }
-    return Found(entity.id, entity.name, fields, is_marked(entity.description), entity)
+    return Found(entity.id, entity.name, fields, is_marked(ctx, entity.description), entity)
 
 
 def _location_name(ctx: Context, entity: Any) -> str | None:
@@ -101,7 +101,7 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
         raise CheckFailed(f'The site "{want.name}" has media model {found.fields["media_model"]}, and that can\'t be '
                           "changed. Choose another site_name.")
     if not found.marked:
-        body.description = ctx.mark
+        body.description = adopted(ctx, body.description)
     _fill(ctx, want, body, changed)
     ctx.clouds.genesys.telephony.put_telephony_providers_edges_site(found.id, body)
 

@@ -53,6 +53,5 @@ def create(ctx: Context, want: Desired) -> None:
 
 
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
-    ctx.clouds.twilio.trunking.trunks(found.raw.trunk_sid).phone_numbers(found.id).delete()
-    ctx.forget()
-    create(ctx, want)
+    # One call moves it: detached first, it would be on no trunk if the second one failed.
+    found.raw.update(trunk_sid=ctx.require(sip_trunk).id)

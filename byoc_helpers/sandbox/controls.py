@@ -7,9 +7,12 @@ Answered only when the Host header names loopback; what changes anything needs t
 | GET `/_sandbox/health` | who is there: pid, mode |
 | GET `/_sandbox/tenants` | all tenants |
 | PUT `/_sandbox/tenants/{name}` | `prepare`: make it or add what it lacks; answers its credentials |
-| PATCH `/_sandbox/tenants/{name}` | change settings: scenario, late_seconds, token_seconds, calling_id_style… |
+| PATCH `/_sandbox/tenants/{name}` | change settings: the scenario, seconds, limits (see `limits`), missing permissions; null unsets |
 | DELETE `/_sandbox/tenants/{name}` | forget it |
 | POST `/_sandbox/tenants/{name}/revoke-tokens` | its bearer tokens are no longer good |
+| POST `/_sandbox/tenants/{name}/mend` | somebody puts right what its scenario spoilt |
+| GET `/_sandbox/scenarios` | the situations to choose from, and what each teaches |
+| GET, PUT, DELETE `/_sandbox/faults` | the script of faults (see `faults`), of all or of `?tenant=` |
 | PATCH `/_sandbox/settings` | `late_seconds` for all tenants without their own |
 | GET `/_sandbox/calls` | recent calls, newest first; `?tenant=` |
 | POST `/_sandbox/reset` | forget all tenants |
@@ -24,12 +27,16 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from . import tenants
+from . import colleagues, tenants
 from .core import Core, Tenant
+from .faults import BadRule
+from .genesys import permissions
 from .http import Reply, Request, Route, Router
-from .scenarios import SCENARIOS
+from .scenarios import SCENARIOS, listed
 
-NUMBERS = ("late_seconds", "token_seconds", "domain_reserved_seconds")
+SECONDS = ("late_seconds", "token_seconds", "domain_reserved_seconds", "limit_window")
+COUNTS = ("requests_per_minute", "logins_per_minute", "twilio_concurrent", "twilio_per_second")
+MISSING = "missing_permissions"
 WORDS: dict[str, tuple[str, ...]] = {"scenario": tuple(SCENARIOS), "calling_id_style": ("older", "newer")}
 
 
@@ -48,6 +55,11 @@ class Controls:
                 Route("PATCH", "/_sandbox/tenants/{name}", self.patch_tenant),
                 Route("DELETE", "/_sandbox/tenants/{name}", self.delete_tenant),
                 Route("POST", "/_sandbox/tenants/{name}/revoke-tokens", self.revoke),
+                Route("POST", "/_sandbox/tenants/{name}/mend", self.mend),
+                Route("GET", "/_sandbox/scenarios", self.list_scenarios),
+                Route("GET", "/_sandbox/faults", self.get_faults),
+                Route("PUT", "/_sandbox/faults", self.put_faults),
+                Route("DELETE", "/_sandbox/faults", self.delete_faults),
                 Route("PATCH", "/_sandbox/settings", self.patch_settings),
                 Route("GET", "/_sandbox/calls", self.list_calls),
                 Route("POST", "/_sandbox/reset", self.reset),
@@ -72,7 +84,7 @@ class Controls:
             return _error(401, "This needs the header X-Sandbox-Key, the key in server.json.")
         try:
             return route.handler(request, *values)
-        except tenants.BadRequest as error:
+        except (tenants.BadRequest, BadRule) as error:
             self.core.forget_cached()
             return _error(400, str(error))
 
@@ -88,14 +100,10 @@ class Controls:
     def patch_tenant(self, request: Request, name: str) -> Reply:
         tenant, changes = self._tenant(name), _body(request)
         for key, value in changes.items():
-            if key in NUMBERS:
-                if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-                    raise tenants.BadRequest(f"{key} must be a number of seconds.")
-            elif key not in WORDS:
-                raise tenants.BadRequest(f"{key} can't be set. Known: {', '.join((*NUMBERS, *WORDS))}.")
-            elif value not in WORDS[key]:
-                raise tenants.BadRequest(f"{key} must be one of {', '.join(WORDS[key])}.")
+            _check_setting(key, value)
         with self.core.store.write():
+            if scenario := changes.pop("scenario", None):
+                self.core.choose_scenario(tenant, scenario)
             self.core.change_settings(tenant, changes)
         return Reply.json(_shown(tenant))
 
@@ -106,6 +114,25 @@ class Controls:
 
     def revoke(self, request: Request, name: str) -> Reply:
         return Reply.json({"revoked": self.core.revoke_tokens(self._tenant(name).name)})
+
+    def mend(self, request: Request, name: str) -> Reply:
+        tenant = self._tenant(name)
+        return Reply.json({"done": colleagues.mend(self.core, tenant), **_shown(tenant)})
+
+    def list_scenarios(self, request: Request) -> Reply:
+        return Reply.json({"scenarios": listed()})
+
+    def get_faults(self, request: Request) -> Reply:
+        return Reply.json({"rules": self.core.faults.listed(request.arg("tenant"))})
+
+    def put_faults(self, request: Request) -> Reply:
+        data = _body(request)
+        self.core.faults.replace(data.get("rules"), data.get("seed", 0), request.arg("tenant"))
+        return self.get_faults(request)
+
+    def delete_faults(self, request: Request) -> Reply:
+        self.core.faults.clear(request.arg("tenant"))
+        return Reply(204)
 
     def patch_settings(self, request: Request) -> Reply:
         value = _body(request).get("late_seconds")
@@ -132,6 +159,25 @@ class Controls:
         if tenant is None:
             raise tenants.BadRequest(f'No tenant "{name}".')
         return tenant
+
+
+def _check_setting(key: str, value: Any) -> None:
+    """Raises BadRequest for a setting that is unknown or has a value it can't have. Null unsets a number or a list."""
+    number = not isinstance(value, bool) and isinstance(value, int | float) and value >= 0
+    if key in SECONDS:
+        if not number and value is not None:
+            raise tenants.BadRequest(f"{key} must be a number of seconds.")
+    elif key in COUNTS:
+        if value is not None and not (number and isinstance(value, int) and value > 0):
+            raise tenants.BadRequest(f"{key} must be a whole number from 1, or null for no limit.")
+    elif key == MISSING:
+        if value is not None and not (isinstance(value, list) and all(v in permissions.KNOWN for v in value)):
+            raise tenants.BadRequest(f"{key} must be a list of these: {', '.join(permissions.KNOWN)}.")
+    elif key not in WORDS:
+        known = ", ".join((*WORDS, *SECONDS, *COUNTS, MISSING))
+        raise tenants.BadRequest(f"{key} can't be set. Known: {known}.")
+    elif value not in WORDS[key]:
+        raise tenants.BadRequest(f"{key} must be one of {', '.join(WORDS[key])}.")
 
 
 def _shown(tenant: Tenant) -> dict[str, Any]:

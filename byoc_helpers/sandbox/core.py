@@ -21,8 +21,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from .faults import Script
 from .http import Request
-from .scenarios import SCENARIOS
+from .limits import Limits
+from .scenarios import SCENARIOS, TRACES
 from .store import Row, Store
 
 FIXED_START = datetime(2026, 1, 15, 9, tzinfo=UTC).timestamp()
@@ -53,8 +55,10 @@ class Tenant:
 
     def get(self, key: str, default: Any = None) -> Any:
         """A setting: the tenant's own, else its scenario's, else `default`."""
-        if key in self.settings:
+        if self.settings.get(key) is not None:
             return self.settings[key]
+        if self.settings.get("mended"):
+            return default
         return SCENARIOS[self.settings["scenario"]].settings.get(key, default)
 
     @property
@@ -81,6 +85,7 @@ class Context:
     login: str = ""
     stamp: float = 0.0
     memo: dict[str, Any] = field(default_factory=dict)
+    keep: dict[str, Any] = field(default_factory=dict)  # settings to change even if the request is refused
 
     @property
     def store(self) -> Store:
@@ -124,6 +129,8 @@ class Core:
         ).encode()
         self._pepper = store.meta("pepper", secrets.token_hex(32)).encode()
         self._good: dict[tuple[str, bytes], str] = {}
+        self.limits = Limits()
+        self.faults = Script()
         self._tenants: dict[str, Tenant] = {}
 
     # ids and time
@@ -164,7 +171,8 @@ class Core:
             found = self.store.db.execute("SELECT * FROM tenants WHERE name = ?", (name,)).fetchone()
             if found is None:
                 return None
-            self._tenants[name] = Tenant(found[0], found[1], json.loads(found[3]))
+            self._tenants[name] = tenant = Tenant(found[0], found[1], json.loads(found[3]))
+            self._script(tenant)
         return self._tenants[name]
 
     def tenant_of_tail(self, tail: str) -> Tenant | None:
@@ -188,9 +196,19 @@ class Core:
             "UPDATE tenants SET settings = ? WHERE name = ?", (json.dumps(tenant.settings), tenant.name)
         )
 
+    def choose_scenario(self, tenant: Tenant, scenario: str) -> None:
+        """Put a tenant into a scenario, as if it had not been in it before."""
+        self.change_settings(tenant, {"scenario": scenario, **dict.fromkeys(TRACES)})
+        self._script(tenant)
+
+    def _script(self, tenant: Tenant) -> None:
+        name = tenant.settings["scenario"]
+        self.faults.of_scenario(tenant.name, name, SCENARIOS[name].faults)
+
     def forget_cached(self) -> None:
         """After a wipe or a rollback that touched tenants."""
         self._tenants.clear()
+        self.faults.scenario.clear()
         self._good.clear()
 
     # credentials

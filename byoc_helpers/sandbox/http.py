@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode  # made once, not for each use
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 
 
@@ -26,6 +27,7 @@ class Request:
     query_string: str
     headers: dict[str, str]
     body: bytes = b""
+    concurrent: int = 1  # requests of the same account under way when it came, itself included
     _query: dict[str, list[str]] | None = None
 
     @property
@@ -67,8 +69,7 @@ class Reply:
 
     @classmethod
     def json(cls, data: Any, status: int = 200, **headers: str) -> Reply:
-        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-        return cls(status, text.encode(), {"content-type": "application/json", **headers})
+        return cls(status, encode(data).encode(), {"content-type": "application/json", **headers})
 
 
 @dataclass(frozen=True, slots=True)

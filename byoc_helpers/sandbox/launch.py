@@ -70,8 +70,21 @@ class Sandbox:
         return self.control("PUT", f"/_sandbox/tenants/{quote(tenant, safe='')}", wanted)
 
     def configure(self, tenant: str, **settings: Any) -> dict[str, Any]:
-        """Change a tenant's settings: scenario, late_seconds, token_seconds, domain_reserved_seconds, calling_id_style."""
+        """Change a tenant's settings: scenario, seconds, limits, missing permissions (see `controls`)."""
         return self.control("PATCH", f"/_sandbox/tenants/{quote(tenant, safe='')}", settings)
+
+    def mend(self, tenant: str) -> str:
+        """Have somebody put right what the tenant's scenario spoilt. Returns what was done, as a sentence."""
+        return self.control("POST", f"/_sandbox/tenants/{quote(tenant, safe='')}/mend")["done"]
+
+    def scenarios(self) -> list[dict[str, str]]:
+        """The situations to choose from: name, title, lesson, chapter, hint, mended."""
+        return self.control("GET", "/_sandbox/scenarios")["scenarios"]
+
+    def faults(self, rules: Sequence[Mapping[str, Any]], tenant: str = "", seed: int = 0) -> None:
+        """Replace the script of faults (see `faults`), of all tenants or of one."""
+        query = f"?tenant={quote(tenant, safe='')}" if tenant else ""
+        self.control("PUT", f"/_sandbox/faults{query}", {"seed": seed, "rules": [dict(r) for r in rules]})
 
     def control(self, method: str, path: str, body: Any = None, timeout: float = 10.0) -> Any:
         """One call of the controls (see `controls`).

@@ -12,10 +12,12 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from . import connections, faults, tenants
+from .console import Console
 from .controls import Controls
 from .core import Core, Tenant
 from .genesys import api as genesys
@@ -25,6 +27,7 @@ from .twilio import api as twilio
 
 MAX_BODY = 10_000_000
 RECENT = 500
+CLOUD_PATHS = ("/api/v2/", "/oauth/", "/2010-04-01/", "/v1/")
 NOWHERE = (
     "This is the practice sandbox. It serves /api/v2, /oauth/token, /2010-04-01, /v1/Trunks and /_sandbox."
 )
@@ -41,27 +44,66 @@ class App:
         self.core = core
         self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self.controls = Controls(core, key, lambda: list(self.recent), stop)
+        self.console = Console(core, lambda: list(self.recent))
         self.last_used = time.monotonic()
+        self._waiting: dict[tuple[str, str], int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         request = await _read(scope, receive)
-        reply = self.answer(request) if request else Reply.json({"error": "The body is too large."}, 413)
-        headers = {"content-length": str(len(reply.body)), **reply.headers}
-        if reply.status == 204:
-            headers.pop("content-length")
-        await send(
-            {
-                "type": "http.response.start",
-                "status": reply.status,
-                "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()],
-            }
-        )
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else reply.body})
+        if request is None:
+            await _send(send, scope, Reply.json({"error": "The body is too large."}, 413))
+        elif self.core.faults and request.path.startswith(CLOUD_PATHS):
+            await self._faulty(request, scope, send)
+        else:
+            await _send(send, scope, self.answer(request))
+
+    async def _faulty(self, request: Request, scope: Scope, send: Send) -> None:
+        """Answer as the rules for faults say (see `faults`)."""
+        cloud = _cloud(request)
+        tenant = tenants.whose(self.core, request)
+        fault = self.core.faults.strike(request, cloud, tenant.name if tenant else "")
+        with self._under_way(request, cloud, tenant):
+            if fault.delay:
+                await asyncio.sleep(fault.delay)
+            if fault.is_("revoke") and tenant:
+                token = request.headers.get("authorization", "").partition(" ")[2].strip()
+                self.core.revoke_tokens(tenant.name, token)
+            if fault.carried_out:
+                reply = self.answer(request)
+            else:
+                self.last_used, reply = time.monotonic(), Reply(0)
+                self._record(request, reply, tenant, 0.0)
+        if fault.is_("status") and fault.rule:
+            reply = faults.reply(fault.rule, cloud, self.core.correlation_id(tenant, request))
+        if fault.rule:
+            sent = 0 if fault.is_("reset") else reply.status
+            self.recent[-1] |= {"fault": fault.rule.kind, "sent": sent}
+        if fault.is_("reset"):
+            await connections.reset(scope)
+        elif fault.is_("truncate"):
+            await _send(send, scope, reply, cut=True)
+            await connections.close(scope)
+        else:
+            await _send(send, scope, reply)
+
+    @contextlib.contextmanager
+    def _under_way(self, request: Request, cloud: str, tenant: Tenant | None) -> Iterator[None]:
+        """Count the requests of one account that wait at the same time: what Twilio limits."""
+        key = (cloud, tenant.tail if tenant else "")
+        self._waiting[key] = request.concurrent = self._waiting.get(key, 0) + 1
+        try:
+            yield
+        finally:
+            self._waiting[key] -= 1
+            if not self._waiting[key]:
+                del self._waiting[key]
 
     def answer(self, request: Request) -> Reply:
         """The reply to any request, whichever of the three it is for."""
+        if self.console.serves(request.path):
+            return self.console.handle(request)
         self.last_used, began = time.monotonic(), time.perf_counter()
         path, tenant = request.path, None
         if path.startswith(("/api/v2/", "/oauth/")):
@@ -80,13 +122,35 @@ class App:
             {
                 "time": time.time(),
                 "tenant": tenant.name if tenant else "",
-                "cloud": "twilio" if request.path.startswith(("/2010", "/v1")) else "genesys",
+                "cloud": _cloud(request),
                 "method": request.method,
                 "path": request.path,
                 "status": reply.status,
                 "ms": round(seconds * 1000, 2),
             }
         )
+
+
+def _cloud(request: Request) -> str:
+    return "twilio" if request.path.startswith(("/2010", "/v1")) else "genesys"
+
+
+async def _send(send: Send, scope: Scope, reply: Reply, *, cut: bool = False) -> None:
+    """Send a reply, or (`cut`) its head and half its body."""
+    headers = {"content-length": str(len(reply.body)), **reply.headers}
+    if reply.status == 204:
+        headers.pop("content-length")
+    await send(
+        {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers.items()],
+        }
+    )
+    body = b"" if scope["method"] == "HEAD" else reply.body
+    await send(
+        {"type": "http.response.body", "body": body[: len(body) // 2] if cut else body, "more_body": cut}
+    )
 
 
 async def _read(scope: Scope, receive: Receive) -> Request | None:
@@ -133,6 +197,8 @@ def serve(
             log_level="warning",
             access_log=False,
             lifespan="off",
+            http=connections.Protocol,
+            proxy_headers=False,
             server_header=False,
             timeout_keep_alive=75,
         )

@@ -7,6 +7,7 @@ and its body as JSON. Body keys that begin with "_" are ours and never reach a c
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from .http import encode
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -30,6 +33,9 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE INDEX IF NOT EXISTS by_seq ON objects (tenant, kind, parent, seq) WHERE deleted = 0;
 CREATE INDEX IF NOT EXISTS by_kind_seq ON objects (tenant, kind, seq) WHERE deleted = 0;
 CREATE INDEX IF NOT EXISTS by_name ON objects (tenant, kind, name, seq) WHERE deleted = 0;
+CREATE INDEX IF NOT EXISTS by_hidden ON objects (tenant, kind, hidden_until) WHERE deleted = 0 AND hidden_until > 0;
+CREATE TABLE IF NOT EXISTS counts (
+    tenant TEXT NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (tenant, kind)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS serials (
     tenant TEXT NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (tenant, kind)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS claims (
@@ -37,6 +43,9 @@ CREATE TABLE IF NOT EXISTS claims (
     PRIMARY KEY (scope, name)) WITHOUT ROWID;
 """
 
+# Without statistics SQLite prefers the primary key, and reads the whole kind to find one name.
+BY_NAME = "INDEXED BY by_name"
+LAST = "\U0010ffff"
 COLUMNS = "tenant, kind, id, parent, name, seq, hidden_until, body"
 
 
@@ -81,6 +90,11 @@ class Store:
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.execute("PRAGMA busy_timeout=5000")
         self.db.executescript(SCHEMA)
+        # A file from before there were counts gets them now.
+        self.db.execute(
+            "INSERT OR IGNORE INTO counts SELECT tenant, kind, COUNT(*) FROM objects WHERE deleted = 0 "
+            "AND NOT EXISTS (SELECT 1 FROM counts) GROUP BY tenant, kind"
+        )
 
     def close(self) -> None:
         self.db.close()
@@ -114,6 +128,7 @@ class Store:
                 ("tokens", "tenant"),
                 ("objects", "tenant"),
                 ("serials", "tenant"),
+                ("counts", "tenant"),
                 ("claims", "tenant"),
             ):
                 if tenant is None:
@@ -134,6 +149,9 @@ class Store:
             f"INSERT OR REPLACE INTO objects ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (row.tenant, row.kind, row.id, row.parent, fold(row.name), row.seq, row.hidden_until, _dump(row)),
         )
+        self.db.execute(
+            "INSERT INTO counts VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", (row.tenant, row.kind)
+        )
         return row
 
     def save(self, row: Row) -> Row:
@@ -145,9 +163,12 @@ class Store:
 
     def remove(self, row: Row) -> None:
         """Soft delete: the row stays in the file, no query finds it again."""
-        self.db.execute(
-            "UPDATE objects SET deleted = 1 WHERE tenant = ? AND kind = ? AND id = ?",
+        gone = self.db.execute(
+            "UPDATE objects SET deleted = 1 WHERE tenant = ? AND kind = ? AND id = ? AND deleted = 0",
             (row.tenant, row.kind, row.id),
+        ).rowcount
+        self.db.execute(
+            "UPDATE counts SET n = n - ? WHERE tenant = ? AND kind = ?", (gone, row.tenant, row.kind)
         )
 
     def seq_of(self, tenant: str, kind: str, id: str) -> int | None:
@@ -169,7 +190,7 @@ class Store:
     def named(self, tenant: str, kind: str, name: str, parent: str | None = None) -> Row | None:
         """The object of that name, hidden or not (a name is taken before its object can be seen)."""
         for found in self.db.execute(
-            f"SELECT {COLUMNS} FROM objects WHERE tenant = ? AND kind = ? AND name = ? AND deleted = 0",
+            f"SELECT {COLUMNS} FROM objects {BY_NAME} WHERE tenant = ? AND kind = ? AND name = ? AND deleted = 0",
             (tenant, kind, fold(name)),
         ):
             if parent is None or found[3] == parent:
@@ -204,8 +225,24 @@ class Store:
         args: tuple = (),
         hidden: bool = False,
     ) -> int:
+        if parent is None and not where:
+            return self._all(tenant, kind) - (0 if hidden else self._hidden(tenant, kind))
         sql, values = _select("COUNT(*)", tenant, kind, parent, where, args, hidden)
         return self.db.execute(sql, values).fetchone()[0]
+
+    def _all(self, tenant: str, kind: str) -> int:
+        found = self.db.execute(
+            "SELECT n FROM counts WHERE tenant = ? AND kind = ?", (tenant, kind)
+        ).fetchone()
+        return found[0] if found else 0
+
+    def _hidden(self, tenant: str, kind: str) -> int:
+        # "> 0" is what lets SQLite use the index of the few rows that were ever hidden.
+        return self.db.execute(
+            "SELECT COUNT(*) FROM objects WHERE tenant = ? AND kind = ? AND deleted = 0 AND hidden_until > 0 "
+            "AND hidden_until > ?",
+            (tenant, kind, time.time()),
+        ).fetchone()[0]
 
     def claim_of(self, scope: str, name: str) -> Claim | None:
         """Who holds a cross-tenant name. A reservation that has run out counts as free."""
@@ -232,8 +269,26 @@ class Store:
             self.db.execute("DELETE FROM claims WHERE scope = ? AND name = ?", (scope, fold(name)))
 
 
+def name_like(pattern: str, *, contains: bool = False) -> tuple[str, tuple[str, ...]]:
+    """An SQL condition, and its arguments, on `name`: `*` stands for anything, everything else for itself.
+
+    What comes before the first `*` is looked up in the index. `contains`: the pattern may match anywhere in it.
+    """
+    folded = fold(pattern)
+    if contains:
+        folded = f"*{folded}*"
+    head, star, _ = folded.partition("*")
+    if not star:
+        return "name = ?", (folded,)
+    escaped = re.sub(r"([\\%_])", r"\\\1", folded).replace("*", "%")
+    condition, args = "name LIKE ? ESCAPE '\\'", (escaped,)
+    if not head:
+        return condition, args
+    return f"name >= ? AND name < ? AND {condition}", (head, head + LAST, *args)
+
+
 def _dump(row: Row) -> str:
-    return json.dumps(row.body, separators=(",", ":"), ensure_ascii=False)
+    return encode(row.body)
 
 
 def _row(found: tuple) -> Row:
@@ -244,7 +299,8 @@ def _row(found: tuple) -> Row:
 def _select(
     what: str, tenant: str, kind: str, parent: str | None, where: str, args: tuple, hidden: bool
 ) -> tuple[str, tuple]:
-    sql = f"SELECT {what} FROM objects WHERE tenant = ? AND kind = ? AND deleted = 0"
+    index = BY_NAME if where.startswith(("name = ", "name >= ")) else ""
+    sql = f"SELECT {what} FROM objects {index} WHERE tenant = ? AND kind = ? AND deleted = 0"
     values: tuple = (tenant, kind)
     if parent is not None:
         sql, values = f"{sql} AND parent = ?", (*values, parent)

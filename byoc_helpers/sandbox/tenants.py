@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
+from urllib.parse import unquote_plus
 
 from .core import Context, Core, Tenant, practice_tail
 from .http import Request
@@ -45,6 +46,20 @@ def login(core: Core, name: str, secret: str, kind: str) -> Tenant | None:
     return tenant
 
 
+def whose(core: Core, request: Request) -> Tenant | None:
+    """Whose request this says it is, not yet checked."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        found = core.check_token(value.strip())
+        return found[0] if found else None
+    from .genesys.auth import basic
+
+    pair = basic(request.headers.get("authorization", ""))
+    name = pair[0] if pair else request.form().get("client_id", "")
+    tail = practice_tail(unquote_plus(name))
+    return core.tenant_of_tail(tail) if tail else None
+
+
 def _new(core: Core, name: str, tail: str, settings: dict[str, Any]) -> Tenant:
     tenant = core.add_tenant(name, tail, settings)
     core.change_settings(tenant, {"org_name": name})
@@ -65,7 +80,7 @@ def prepare(core: Core, name: str, data: dict[str, Any]) -> dict[str, str]:
             for kind, attribute in LOGIN_KINDS.items():
                 core.remember_login(getattr(tenant, attribute), name, kind, core.derived(kind, name))
         elif tenant.settings["scenario"] != settings.get("scenario", tenant.settings["scenario"]):
-            core.change_settings(tenant, {"scenario": settings["scenario"]})
+            core.choose_scenario(tenant, settings["scenario"])
         _add(core, tenant, data)
     return {
         "client_id": tenant.client_id,
@@ -82,6 +97,7 @@ def _add(core: Core, tenant: Tenant, data: dict[str, Any]) -> None:
     from .twilio import numbers
 
     ctx = context(core, tenant)
+    data = {**data, "numbers": _withheld(ctx, list(data.get("numbers", [])))}
     missing = (
         not tenant.settings.get("seeded")
         or seed.lacks(ctx, data)
@@ -96,6 +112,19 @@ def _add(core: Core, tenant: Tenant, data: dict[str, Any]) -> None:
     seed.add(ctx, data)
     for number in numbers.lacks(ctx, data.get("numbers", [])):
         numbers.own(ctx, number)
+
+
+def _withheld(ctx: Context, wanted: list[str]) -> list[str]:
+    """These numbers, without the one that the tenant's scenario says was never bought."""
+    from .twilio import numbers
+
+    if not ctx.tenant.get("number_withheld"):
+        return wanted
+    if wanted and not ctx.tenant.settings.get("withheld_number"):
+        ctx.core.change_settings(ctx.tenant, {"withheld_number": wanted[0]})
+        if held := ctx.store.named(ctx.tenant.name, numbers.NUMBERS, wanted[0]):
+            ctx.store.remove(held)
+    return [n for n in wanted if n != ctx.tenant.settings.get("withheld_number")]
 
 
 def _checked(name: str, data: Any) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Starting, finding again, surviving a kill, fixed ids and clock, secrets at rest."""
 
+import contextlib
+import itertools
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -134,3 +137,38 @@ def test_no_secret_is_kept(start, tmp_path: Path):
     ]
     kept = b"".join(p.read_bytes() for p in tmp_path.iterdir() if p.is_file())
     assert [s for s in secrets if s.encode() in kept] == []
+
+
+def test_a_kill_amid_writes_loses_no_acknowledged_one(start, tmp_path: Path):
+    box = start(tmp_path)
+    customers = [Customer(box, f"writer-{n}") for n in range(3)]
+    kept: list[set[str]] = [set(), set(), set()]
+
+    def write(n: int) -> None:
+        """Write until the server is gone; what was answered counts."""
+        groups, lists = customers[n].telephony, customers[n].sip.ip_access_control_lists
+        with contextlib.suppress(Exception):
+            for serial in itertools.count():
+                name = f"group {serial}"
+                groups.post_telephony_providers_edges_edgegroups({"name": name})
+                kept[n].add(name)
+                lists.create(f"list {serial}")
+                kept[n].add(f"list {serial}")
+
+    writers = [threading.Thread(target=write, args=(n,), daemon=True) for n in range(3)]
+    for writer in writers:
+        writer.start()
+    eventually(lambda: all(len(names) > 20 for names in kept), 20)
+    kill(box)
+    for writer in writers:
+        writer.join(30)
+        assert not writer.is_alive()
+    after = start(tmp_path)
+    for n, names in enumerate(kept):
+        again = Customer(after, f"writer-{n}")
+        groups = again.telephony.get_telephony_providers_edges_edgegroups(page_size=10_000)
+        found = {g.name for g in groups.entities} | {
+            x.friendly_name for x in again.sip.ip_access_control_lists.list()
+        }
+        assert names <= found
+        assert groups.total == len(groups.entities)

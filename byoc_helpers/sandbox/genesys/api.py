@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core import Context, Core, Tenant
 from ..http import Reply, Request, Router
-from . import auth, dialplan, dids, edges, locations, org, people, sites, trunks
+from . import auth, dialplan, dids, edges, locations, org, people, permissions, sites, trunks
 from .errors import Problem
 
 MODULES = (auth, org, people, locations, edges, sites, dialplan, trunks, dids)
@@ -20,13 +20,17 @@ log = logging.getLogger(__name__)
 def handle(core: Core, request: Request) -> tuple[Reply, Tenant | None]:
     """The answer to one `/api/v2` or `/oauth` request, and whose it was."""
     tenant: Tenant | None = None
+    problem: Problem | None = None
+    headers: dict[str, str] = {}
     try:
         if request.path.rstrip("/") == "/oauth/token" and request.method == "POST":
             reply = auth.token(core, request)
         else:
             tenant, login = auth.bearer(core, request)
+            headers = auth.count(core, request, tenant)
             reply = _run(core, request, tenant, login)
-        problem = None
+    except auth.TooMany as raised:
+        problem, headers = raised, raised.standing.headers
     except Problem as raised:
         problem = raised
     except Exception:
@@ -35,7 +39,7 @@ def handle(core: Core, request: Request) -> tuple[Reply, Tenant | None]:
     id = core.correlation_id(tenant, request)
     if problem:
         reply = Reply.json(problem.body(id), problem.entry.status)
-    reply.headers[CORRELATION] = id
+    reply.headers |= {CORRELATION: id, **headers}
     return reply, tenant
 
 
@@ -47,11 +51,16 @@ def _run(core: Core, request: Request, tenant: Tenant, login: str) -> Reply:
     route = methods.get(request.method)
     if route is None:
         raise Problem("no.method", method=request.method)
+    permissions.check(tenant, route)
     ctx = Context(core, request, tenant, login)
     if route.writes:
-        with core.store.write():
-            ctx.stamp = core.tick(tenant)
-            return _reply(route.handler(ctx, *values))
+        try:
+            with core.store.write():
+                ctx.stamp = core.tick(tenant)
+                return _reply(route.handler(ctx, *values))
+        finally:
+            if ctx.keep:
+                core.change_settings(tenant, ctx.keep)
     return _reply(route.handler(ctx, *values))
 
 

@@ -10,15 +10,18 @@ import binascii
 from typing import Any
 from urllib.parse import unquote_plus
 
-from .. import tenants
+from .. import colleagues, tenants
 from ..core import Context, Core, Tenant, iso
 from ..http import Reply, Request, Route
+from ..limits import WINDOW, Standing
 from .errors import Problem
 
 TOKEN_SECONDS = 86_400
 
 OAUTH_ERRORS = {
     "client": (401, "invalid_client", "client authentication failed"),
+    # Status and header as for the platform's own limit; the token endpoint's wording isn't published.
+    "many": (429, "too_many_requests", "rate limit exceeded for this client"),
     "grant": (400, "unsupported_grant_type", "the practice clouds offer client_credentials only"),
 }
 
@@ -50,6 +53,13 @@ def token(core: Core, request: Request) -> Reply:
         )
         if tenant is None:
             return oauth_error("client")
+        if allowed := tenant.get("logins_per_minute"):
+            standing = core.limits.count("login", tenant.client_id, allowed, window(tenant))
+            if standing.over:
+                refused = oauth_error("many")
+                refused.headers |= standing.headers
+                return refused
+        colleagues.at_login(core, tenant)
         seconds = float(tenant.get("token_seconds", TOKEN_SECONDS))
         issued = core.issue_token(tenant, pair[0], seconds)
     return Reply.json({"access_token": issued, "token_type": "bearer", "expires_in": int(seconds) - 1})
@@ -69,6 +79,34 @@ def bearer(core: Core, request: Request) -> tuple[Tenant, str]:
     if found is None:
         raise Problem("bad.token")
     return found
+
+
+class TooMany(Problem):
+    """More requests with one token than the tenant's limit allows."""
+
+    def __init__(self, standing: Standing):
+        super().__init__("too.many", allowed=str(standing.allowed), seconds=str(standing.window))
+        self.standing = standing
+
+
+def window(tenant: Tenant) -> float:
+    """Seconds of a "minute" of this tenant's limits."""
+    return float(tenant.get("limit_window") or WINDOW)
+
+
+def count(core: Core, request: Request, tenant: Tenant) -> dict[str, str]:
+    """Count a request against its token's limit; the headers that say where the token stands.
+
+    Raises:
+        TooMany: the limit is passed, and the request is not carried out.
+    """
+    allowed = tenant.get("requests_per_minute")
+    if not allowed:
+        return {}
+    standing = core.limits.count("token", request.headers["authorization"], allowed, window(tenant))
+    if standing.over:
+        raise TooMany(standing)
+    return standing.headers
 
 
 def get_token(ctx: Context) -> dict[str, Any]:

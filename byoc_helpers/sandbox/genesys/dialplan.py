@@ -140,7 +140,12 @@ def _site(ctx: Context, site_id: str, what: str = "") -> Row:
 
 
 def _plans(ctx: Context, site: Row) -> list[Row]:
-    rows = ctx.store.rows(ctx.tenant.name, PLANS.name, parent=site.id)
+    return sorted_plans(ctx, site.id)
+
+
+def sorted_plans(ctx: Context, site_id: str) -> list[Row]:
+    """A site's number plans, in the order they are tried."""
+    rows = ctx.store.rows(ctx.tenant.name, PLANS.name, parent=site_id)
     return sorted(rows, key=lambda r: (r.body.get("priority", 0), r.seq))
 
 

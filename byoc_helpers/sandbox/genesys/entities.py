@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..core import Context, iso
-from ..store import Row, fold
+from ..store import Row, fold, name_like
 from .errors import Problem
 from .fields import Check, read, whole
 
@@ -164,7 +164,7 @@ def products(ctx: Context) -> list[str]:
 
 def show(ctx: Context, kind: Kind, row: Row) -> dict[str, Any]:
     """The object as clients see it."""
-    seen = {k: v for k, v in row.body.items() if not k.startswith("_")}
+    seen = {k: v for k, v in row.body.items() if k[0] != "_"}
     if kind.dated:
         seen.setdefault("division", home_division(ctx))
     return {"id": row.id, **seen, "selfUri": path_of(kind, row)}
@@ -208,12 +208,6 @@ def envelope(ctx: Context, items: list[Any], total: int, *, total_twice: bool = 
     return page
 
 
-def like(pattern: str) -> str:
-    """A name filter as an SQL LIKE pattern: `*` stands for anything, everything else for itself."""
-    escaped = re.sub(r"([\\%_])", r"\\\1", fold(pattern))
-    return escaped.replace("*", "%")
-
-
 def listing(
     ctx: Context, kind: Kind, shown: Show, *, parent: str | None = None, default_sort: str = "name",
     equal: Mapping[str, Any] | None = None, name_filter: bool = True,
@@ -222,8 +216,9 @@ def listing(
     conditions: list[str] = []
     args: list[Any] = []
     if name_filter and (name := ctx.request.arg("name")):
-        conditions.append("name LIKE ? ESCAPE '\\'")
-        args.append(like(name))
+        condition, values = name_like(name)
+        conditions.append(condition)
+        args += values
     if ids := [i for v in ctx.request.query.get("id", []) for i in v.split(",") if i]:
         conditions.append(f"id IN ({', '.join('?' * len(ids))})")
         args += ids

@@ -26,7 +26,11 @@ ERRORS: dict[str, Entry] = {
     "bad.token": Entry(401, "bad.credentials", "Invalid login credentials.", "shape"),
     "forbidden": Entry(
         403, "missing.any.permissions", "Unable to perform the requested action. You must have at least one of the "
-        "following permissions assigned: [{permissions}]", "shape"
+        "following permissions assigned: [{permissions}]", "seen: the vendor's go client"
+    ),
+    "too.many": Entry(
+        429, "too.many.requests", "Rate limit exceeded the maximum [{allowed}] requests within [{seconds}] seconds",
+        "seen: the vendor's go client"
     ),
     "no.path": Entry(404, "not.found", "The requested resource was not found. The practice cloud serves no {path}", "shape"),
     "no.method": Entry(405, "method.not.allowed", "HTTP {method} is not allowed here", "shape"),

@@ -1,7 +1,7 @@
 """Locations: an address that gets verified some time after it is saved, an emergency number, a contact.
 
 What can't be verified: an address without street, city, postal code or country, one whose street holds the word
-"Nowhere", and every address of a tenant whose scenario says so.
+"Nowhere", and the first address of a tenant whose scenario says so.
 """
 
 from __future__ import annotations
@@ -62,12 +62,10 @@ def verified(row: Row) -> str:
     return "" if check is None else "Pending" if time.time() < check["due"] else check["result"]
 
 
-def _verify(ctx: Context, row: Row) -> None:
+def verify(ctx: Context, row: Row) -> None:
     address = row.body.get("address", {})
     whole = all(address.get(k, "").strip() for k in ("street1", "city", "zipcode", "country"))
-    bad = (
-        not whole or "nowhere" in address.get("street1", "").lower() or ctx.tenant.get("address_unverifiable")
-    )
+    bad = not whole or "nowhere" in address["street1"].lower() or _unknown(ctx, address)
     row.body["_check"] = {
         "started": iso(ctx.stamp),
         "finished": iso(ctx.stamp),
@@ -75,6 +73,16 @@ def _verify(ctx: Context, row: Row) -> None:
         "result": "Failed" if bad else "Complete",
     }
     ctx.store.save(row)
+
+
+def _unknown(ctx: Context, address: dict[str, str]) -> bool:
+    """Whether the scenario's address service does not know it: the first address it is ever asked about."""
+    if not ctx.tenant.get("address_unknown"):
+        return False
+    asked = " ".join(address.get(k, "").strip().lower() for k in ADDRESS)
+    if not ctx.tenant.settings.get("unknown_address"):
+        ctx.core.change_settings(ctx.tenant, {"unknown_address": asked})
+    return asked == ctx.tenant.settings["unknown_address"]
 
 
 def list_locations(ctx: Context) -> dict[str, Any]:
@@ -89,7 +97,7 @@ def post_location(ctx: Context) -> dict[str, Any]:
     body = _checked(ctx, body_of(ctx), "")
     row = e.create(ctx, LOCATIONS, body)
     if "address" in row.body:
-        _verify(ctx, row)
+        verify(ctx, row)
     return show(ctx, row)
 
 
@@ -104,7 +112,7 @@ def patch_location(ctx: Context, location_id: str) -> dict[str, Any]:
         return show(ctx, row)
     e.update(ctx, LOCATIONS, row, body, patch=True)
     if body.get("address") is not None:
-        _verify(ctx, row)
+        verify(ctx, row)
     return show(ctx, row)
 
 

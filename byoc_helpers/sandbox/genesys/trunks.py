@@ -14,7 +14,7 @@ from ..core import Context, iso
 from ..http import Reply, Route
 from ..store import Row
 from . import entities as e
-from . import search, template
+from . import far_end, search, template
 from .edges import BASE as EDGES_BASE
 from .edges import EDGE_GROUPS, EDGES, show_edge
 from .entities import Kind, products
@@ -249,8 +249,18 @@ def _check_termination(ctx: Context, instances: dict[str, Any], own_id: str) -> 
         return
     held = ctx.store.claim_of(_scope(ctx), name)
     taken = held is not None and (held.tenant, held.owner) != (ctx.tenant.name, own_id)
-    if taken or ctx.tenant.get("identifier_taken"):
+    if taken or _another_orgs(ctx, name):
         raise Problem("termination.taken", name=name)
+
+
+def _another_orgs(ctx: Context, name: str) -> bool:
+    """Whether the scenario says that another org has it: the first identifier that was ever asked for."""
+    if not ctx.tenant.get("identifier_taken"):
+        return False
+    if not ctx.tenant.settings.get("taken_identifier"):
+        ctx.keep = {"taken_identifier": name.lower()}
+        return True
+    return name.lower() == ctx.tenant.settings["taken_identifier"]
 
 
 def _claim(ctx: Context, row: Row, before: str) -> None:
@@ -268,13 +278,10 @@ def show_trunk(ctx: Context, row: Row) -> dict[str, Any]:
     base = e.get(ctx, TRUNK_BASES, row.body["_base"])
     edge = show_edge(ctx, e.get(ctx, EDGES, row.body["edge"]["id"]))
     enabled = bool(base.body["_instances"]["trunk_enabled"]) and base.body["state"] == "active"
-    up = (
-        enabled
-        and edge["onlineStatus"] == "ONLINE"
-        and time.time() >= row.body["_due"]
-        and not ctx.tenant.get("trunks_out")
-    )
+    up = enabled and edge["onlineStatus"] == "ONLINE" and time.time() >= row.body["_due"]
     proxies = base.body["_instances"]["trunk_transport_serverProxyList"]
+    said = {proxy: far_end.answer(ctx, base, proxy) for proxy in proxies}
+    up = up and not any(said.values())
     seen = {"name": base.body["name"], "state": base.body["state"], **e.show(ctx, TRUNKS, row)}
     seen |= {
         "trunkType": base.body["trunkType"],
@@ -286,7 +293,12 @@ def show_trunk(ctx: Context, row: Row) -> dict[str, Any]:
         "enabled": enabled,
         "connectedStatus": {"connected": up, "connectedStateTime": row.body["_since"]},
         "optionsStatus": [
-            {"proxyAddress": proxy, "optionState": up, "optionStateTime": row.body["_since"]}
+            {
+                "proxyAddress": proxy,
+                "optionState": up,
+                "optionStateTime": row.body["_since"],
+                **({"errorInfo": said[proxy]} if said[proxy] else {}),
+            }
             for proxy in proxies
         ],
         "registersStatus": [],

@@ -23,6 +23,7 @@ def handle(core: Core, request: Request) -> tuple[Reply, Tenant | None]:
     tenant: Tenant | None = None
     try:
         tenant, login = _authenticate(core, request)
+        _count(core, request, tenant)
         reply = _run(core, request, tenant, login)
     except Problem as problem:
         reply = Reply.json(problem.body(request.path.removeprefix("/v1")), problem.status)
@@ -33,7 +34,17 @@ def handle(core: Core, request: Request) -> tuple[Reply, Tenant | None]:
         reply = Reply.json(Problem(20500).body(request.path), 500)
     id = core.correlation_id(tenant, request)
     reply.headers["twilio-request-id"] = "RQ" + hashlib.md5(id.encode(), usedforsecurity=False).hexdigest()
+    reply.headers["twilio-concurrent-requests"] = str(request.concurrent)
     return reply, tenant
+
+
+def _count(core: Core, request: Request, tenant: Tenant) -> None:
+    """Twilio's two limits by account: requests at the same time, and requests a second."""
+    at_once, rate = tenant.get("twilio_concurrent"), tenant.get("twilio_per_second")
+    if at_once and request.concurrent > at_once:
+        raise Problem(20429)
+    if rate and core.limits.count("twilio", tenant.tail, rate, 1.0).over:
+        raise Problem(20429)
 
 
 def _authenticate(core: Core, request: Request) -> tuple[Tenant, str]:

@@ -22,6 +22,7 @@ ERRORS: dict[int, Entry] = {
     20003: Entry(401, "Authenticate"),
     20004: Entry(405, "Method not allowed"),
     20404: Entry(404, "The requested resource {path} was not found"),
+    20429: Entry(429, "Too Many Requests"),
     20500: Entry(500, "An internal server error has occurred"),
     21235: Entry(400, "IP Access Control List Validation Error: {why}"),
     21236: Entry(400, "IP Access Control List {name} is in use by trunk {trunk} and cannot be deleted"),

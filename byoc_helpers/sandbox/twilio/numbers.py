@@ -9,7 +9,7 @@ import phonenumbers
 
 from ..core import Context
 from ..http import Reply, Route
-from ..store import Row
+from ..store import Row, name_like
 from . import resources as r
 from . import sip
 from .errors import Problem
@@ -40,7 +40,7 @@ def show(ctx: Context, row: Row) -> dict[str, Any]:
         "sid": row.id,
         "account_sid": ctx.tenant.account_sid,
         "trunk_sid": row.parent or None,
-        **{k: v for k, v in row.body.items() if not k.startswith("_")},
+        **{k: v for k, v in row.body.items() if k[0] != "_"},
         **r.dates(row),
         "uri": f"{sip.base(ctx)}/IncomingPhoneNumbers/{row.id}.json",
     }
@@ -99,9 +99,11 @@ def _listing(ctx: Context, kind: str = "") -> dict[str, Any]:
     conditions: list[str] = []
     args: list[Any] = []
     if wanted := ctx.request.arg("PhoneNumber"):
-        pattern = re.sub(r"([\\%_])", r"\\\1", wanted.casefold()).replace("*", "%")
-        conditions.append("name LIKE ? ESCAPE '\\'")
-        args.append(f"%{pattern}%")
+        # A "+" is found at the beginning of a number only.
+        begins = wanted.startswith("+")
+        condition, values = name_like(f"{wanted}*" if begins else wanted, contains=not begins)
+        conditions.append(condition)
+        args += values
     for field, path in (("FriendlyName", "friendly_name"), ("Origin", "origin")):
         if value := ctx.request.arg(field):
             conditions.append(f"json_extract(body, '$.{path}') = ?")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,6 +30,7 @@ def origin(request: Request, product: str) -> str:
     return f"https://{product}{genuine[1]}" if genuine else f"http://{request.host}"
 
 
+@lru_cache(1024)
 def rfc2822(stamp: float) -> str:
     """`Mon, 23 Nov 2026 19:10:00 +0000`"""
     return formatdate(stamp)

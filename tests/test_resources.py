@@ -13,7 +13,7 @@ from byoc_helpers import sandbox
 from byoc_helpers.chapters import find_chapter
 from byoc_helpers.clouds.genesys import pages
 from byoc_helpers.display.tables import Table
-from byoc_helpers.exceptions import CheckFailed, CloudError, DeadlineExceeded, NotYet, ParamsError, Refused
+from byoc_helpers.exceptions import CheckFailed, CloudError, DeadlineExceeded, Forbidden, NotYet, ParamsError, Refused
 from byoc_helpers.params import Params, validate
 from byoc_helpers.runbook import Runbook
 
@@ -326,6 +326,30 @@ def test_a_flow_that_does_not_exist(partner):
     run.clouds.__dict__["_practice"] = {"url": box.url, **box.prepare(tenant=params.slug)}  # a practice org makes what params name
     with pytest.raises(CheckFailed, match='There is no inbound call flow "Nowhere"'):
         run.apply("call_route")
+
+
+# ---------------------------------------------------------------- permissions
+
+
+def test_a_missing_permission_is_a_failed_check_that_names_it(partner):
+    params = partner()
+    run = chapter("01", params)
+    run.precheck()
+    sandbox.ensure_running().configure(params.slug, missing_permissions=["telephony:plugin:all"])
+    failed = [r for r in run.precheck().rows if r[3] != "✔ pass"]
+    assert failed and all(r[0].startswith("Permission: ") for r in failed)
+    assert any("Grant telephony:plugin:all" in r[4] for r in failed)
+    with pytest.raises(CheckFailed, match="Grant telephony:plugin:all"):
+        run.require_passed()
+
+
+def test_a_missing_permission_later_lists_what_the_chapter_needs(partner):
+    params = partner()
+    do(params, "02", "03")
+    run = chapter("04", params)
+    sandbox.ensure_running().configure(params.slug, missing_permissions=["telephony:plugin:all"])
+    with pytest.raises(Forbidden, match=r"This chapter needs genesys: telephony:plugin:all"):
+        run.apply("byoc_trunk")
 
 
 # ---------------------------------------------------------------- order and waiting

@@ -61,7 +61,7 @@ def create(ctx: Context, want: Desired) -> None:
     taken = _clear(ctx, want)
     body = sdk.OutboundRouteBase()
     body.name, body.enabled, body.distribution = want.name, True, want.fields["distribution"]
-    body.description = ctx.mark + (f". Took {', '.join(taken)} from {DEFAULT}." if taken else "")
+    body.description = ctx.mark + (f" Took {', '.join(taken)} from {DEFAULT}." if taken else "")
     body.classification_types = list(want.fields["classifications"])
     body.external_trunk_bases = [_reference(ctx.require(byoc_trunk).id)]
     telephony, home = ctx.clouds.genesys.telephony, ctx.require(site)

@@ -13,7 +13,15 @@ from byoc_helpers import sandbox
 from byoc_helpers.chapters import find_chapter
 from byoc_helpers.clouds.genesys import pages
 from byoc_helpers.display.tables import Table
-from byoc_helpers.exceptions import CheckFailed, CloudError, DeadlineExceeded, Forbidden, NotYet, ParamsError, Refused
+from byoc_helpers.exceptions import (
+    CheckFailed,
+    CloudError,
+    DeadlineExceeded,
+    Forbidden,
+    NotYet,
+    ParamsError,
+    Refused,
+)
 from byoc_helpers.params import Params, validate
 from byoc_helpers.runbook import Runbook
 

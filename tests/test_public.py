@@ -12,5 +12,5 @@ def test_what_a_chapters_cells_call():
     verbs = {name for name in vars(byoc_helpers.Runbook) if not name.startswith("_")}
     assert verbs == {
         "parameters", "recap", "apply", "precheck", "require_passed", "wait_verified", "wait_site_defaults", "number_plans",
-        "wait_in_service", "routes", "dialplan", "simulate", "require_calls", "steps", "numbers",
+        "wait_in_service", "routes", "dialplan", "simulate", "require_calls", "steps", "numbers", "planning",
     }

@@ -115,9 +115,9 @@ def plan_from_mapping(data: Mapping[str, Any]) -> NumberPlan:
 
 
 def _length(start: Any, end: Any) -> tuple[int, int] | None:
-    if not str(start or "").isdigit():
+    if not str(start or "").isdecimal():  # "²" is a digit to isdigit, but no number to int
         return None
-    return int(start), int(end) if str(end or "").isdigit() else int(start)
+    return int(start), int(end) if str(end or "").isdecimal() else int(start)
 
 
 # ---------------------------------------------------------------- matching one plan
@@ -127,20 +127,41 @@ Match = tuple[str | None, str]
 
 
 def _regex(number: str, plan: NumberPlan, site: Dialplan) -> Match:
-    try:
-        pattern = re.compile(plan.match or "")
-    except re.error as error:
-        return None, f"its pattern {plan.match} is not a regular expression ({error})"
     if not plan.match:
         return None, "it has no pattern"
+    try:  # Python writes (?P<name>…) where the platform's dialect writes (?<name>…)
+        pattern = re.compile(re.sub(r"(?<!\\)\(\?<(?=[A-Za-z_])", "(?P<", plan.match), re.ASCII)
+    except (re.error, OverflowError, RecursionError) as error:
+        return None, f"its pattern {plan.match} is not a regular expression ({error})"
+    if _endless(plan.match, number):
+        return None, f"its pattern {plan.match} repeats too much to be tried on {len(number)} characters"
     found = pattern.search(number)
     if found is None:
         return None, f"{number} does not fit the pattern {plan.match}"
     if not plan.normalized_format:
         return number, f"fits the pattern {plan.match}"
     groups = (found.group(0), *(g or "" for g in found.groups()))
-    result = re.sub(r"\$(\d)", lambda m: groups[int(m[1])] if int(m[1]) < len(groups) else "", plan.normalized_format)
+    digit = r"\d\d?" if len(groups) > 10 else r"\d"
+    result = re.sub(rf"\$({digit})", lambda m: _group(m[1], groups), plan.normalized_format, flags=re.ASCII)
+    if not 0 < len(result) <= LONGEST:
+        return None, f"its format {plan.normalized_format} makes {len(result)} characters of {number}, outside 1 to {LONGEST}"
     return result, f"fits the pattern {plan.match}"
+
+
+def _group(digits: str, groups: tuple[str, ...]) -> str:
+    """Text of `$digits`; `$12` with fewer than twelve groups is `$1` and a 2, and an unknown group is empty."""
+    if int(digits) < len(groups):
+        return groups[int(digits)]
+    return groups[int(digits[0])] + digits[1:] if len(digits) == 2 else ""
+
+
+def _endless(pattern: str, number: str) -> bool:
+    """Might backtracking take for ever? A rough upper bound; no E.164 number is long enough for nested repetitions."""
+    bare = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "x", pattern, flags=re.DOTALL).replace("(?", "(")
+    if re.search(r"[*+?}|].*\)[*+{]", bare, re.DOTALL):
+        return len(number) > 18
+    variable, optional = len(re.findall(r"[*+]|,\d*\}", bare)), bare.count("?")
+    return len(number) ** variable * 2 ** optional > 10_000_000
 
 
 def _number_list(number: str, plan: NumberPlan, site: Dialplan) -> Match:

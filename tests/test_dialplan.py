@@ -94,6 +94,11 @@ def test_a_call_that_fails_says_what_to_mend(changes, said):
 @pytest.mark.parametrize(("plan", "dialled", "normalized"), [
     (NumberPlan("x", "regex", "C", match=r"^7(\d{3})$", normalized_format="+492211234$1"), "7123", "+492211234123"),
     (NumberPlan("x", "regex", "C", match=r"^9(\d+)$", normalized_format="$1$7"), "91", "1"),
+    (NumberPlan("x", "regex", "C", match="^" + "(.)" * 11 + "$", normalized_format="$11$10"), "12345678901", "10"),
+    (NumberPlan("x", "regex", "C", match="^(?<area>0[1-5])(.*)$", normalized_format="$1"), "0123456789", "01"),
+    (NumberPlan("x", "regex", "C", match=r"^\d+$"), "\u0661\u0662\u0663", None),
+    (NumberPlan("x", "regex", "C", match="^(5)$", normalized_format="$3"), "5", None),
+    (NumberPlan("x", "regex", "C"), "1", None),
     (NumberPlan("x", "regex", "C", match="("), "1", None),
     (NumberPlan("x", "numberList", "C", numbers=(("3900", "3999"),)), "3950", "3950"),
     (NumberPlan("x", "numberList", "C", numbers=(("3900", "3999"),)), "39500", None),
@@ -132,6 +137,30 @@ def test_a_plan_that_takes_another_ones_numbers_is_named():
 def test_plans_that_rewrite_in_a_circle_are_told():
     plans = (NumberPlan("a", "regex", "C", 0, "^1$", "2"), NumberPlan("b", "regex", "C", 1, "^2$", "1"))
     assert any("circle" in s.reason for s in simulate("1", site(plans=plans)).steps)
+
+
+@pytest.mark.parametrize(("plan", "dialled", "said"), [
+    (NumberPlan("x", "regex", "C", match="1{99999999999}"), "1", "is not a regular expression"),
+    (NumberPlan("x", "regex", "C", match="(" * 2000 + "1" + ")" * 2000), "1", "is not a regular expression"),
+    (NumberPlan("x", "regex", "C", match=r"^(\d+)+$"), "1" * 40 + "x", "repeats too much to be tried on 41 characters"),
+    (NumberPlan("x", "regex", "C", match="^(1|11)+$"), "1" * 60 + "x", "repeats too much to be tried on 61 characters"),
+    (NumberPlan("x", "regex", "C", match=".*.*.*.*.*="), "1" * 200, "repeats too much to be tried on 200 characters"),
+    (NumberPlan("x", "regex", "C", match="^(.*)$", normalized_format="$1" * 300), "1", "makes 300 characters of 1"),
+])
+def test_a_pattern_that_can_not_be_run_is_told_and_passed_over(plan, dialled, said):
+    result = simulate(dialled, site(plans=(plan,)))
+    assert result.plan is None and [s.outcome for s in result.steps] == ["passed over"] and said in result.steps[0].reason
+
+
+@pytest.mark.parametrize("dialled", ["+33123456789", "+123456789012345"])
+def test_nested_repetitions_are_tried_on_any_phone_number(dialled):
+    plan = NumberPlan("x", "regex", "C", match=r"^\+(\d+)+$")
+    assert simulate(dialled, site(plans=(plan,))).plan == "x"
+
+
+@pytest.mark.parametrize("start", ["²", "four", "", None])
+def test_a_digit_length_that_is_none_is_left_out(start):
+    assert plan_from_mapping({"digitLength": {"start": start, "end": "6"}}).digit_length is None
 
 
 def test_a_plan_from_the_api():
@@ -174,6 +203,28 @@ def test_a_plan_behind_the_others_takes_nothing_from_them(number, country):
     after = simulate(number, site(country, plans=(*site(country).plans, catch_all)))
     if before.plan is not None and not any(s.outcome == "again" for s in before.steps):
         assert after.plan == before.plan
+
+
+tokens = ["1", r"\d", ".", "[0-9]", "(", ")", "*", "+", "?", "{2}", "{1,}", "|", "^", "$", r"\+", "(?<n>", "\\", "["]
+
+
+@pytest.mark.filterwarnings("ignore:Possible")  # Python would read some character classes another way
+@given(numbers, st.lists(st.sampled_from(tokens), max_size=9).map("".join), st.none() | st.text("+0123$", max_size=12))
+def test_any_pattern_gets_a_decision(number, pattern, form):
+    plans = (NumberPlan("x", "regex", "National", 0, pattern, form), *site().plans)
+    result = simulate(number, site(plans=plans))
+    assert result == simulate(number, site(plans=plans))
+    assert result.plan is None or result.normalized
+
+
+@given(numbers, st.permutations(range(5)))
+def test_the_first_match_in_priority_order_wins(number, order):
+    plans = site().plans
+    result = simulate(number, site(plans=tuple(plans[i] for i in order)))
+    assert result == simulate(number, site())
+    tried = [s for s in result.steps if s.kind == "number plan"]
+    first = next((n for n, s in enumerate(tried) if s.outcome == "matched"), len(tried) - 1)
+    assert [s.name for s in tried[:first + 1]] == [p.name for p in plans][:first + 1]
 
 
 @given(st.from_regex(r"[0-9 ().\-/]{1,20}", fullmatch=True))

@@ -19,6 +19,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 from papermill.log import logger
 
+from .kernels import fork_kernel
 from .secrets import redact
 
 
@@ -58,8 +59,10 @@ class ByocEngine(Engine):
             nb_man, kernel_name=kernel_name, timeout=taken.get("execution_timeout"),
             startup_timeout=taken.get("start_timeout") or 60, log_output=taken.get("log_output", False), log=logger,
             on_cell_executed=executed, store_widget_state=False, coalesce_streams=True,
+            shutdown_kernel="immediate",
         )
         client.km = AsyncKernelManager(kernel_name=kernel_name)
+        fork_kernel(client.km)
         if "transport_encryption" in client.km.trait_names():
             client.km.transport_encryption = "auto"
         _relative(nb_man.nb)

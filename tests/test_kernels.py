@@ -1,0 +1,161 @@
+"""Forked kernels: as good as plain ones, and strangers to each other."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from jupyter_client.manager import AsyncKernelManager
+
+from byoc_helpers import kernels
+
+pytestmark = [pytest.mark.skipif(not kernels.available(), reason="kernels can't be forked here"), pytest.mark.xdist_group("kernels")]
+
+
+@contextlib.asynccontextmanager
+async def kernel(**launch):
+    manager = AsyncKernelManager(kernel_name="python3")
+    kernels.fork_kernel(manager)
+    await manager.start_kernel(**launch)
+    client = manager.client()
+    client.start_channels()
+    await client.wait_for_ready(timeout=60)
+    try:
+        yield manager, client
+    finally:
+        client.stop_channels()
+        await manager.shutdown_kernel(now=True)
+
+
+async def printed(client, code):
+    asked, said = client.execute(code), ""
+    while True:
+        message = await client.get_iopub_msg(timeout=20)
+        if message["parent_header"].get("msg_id") != asked:
+            continue
+        content = message["content"]
+        said += content.get("text", "") or "".join(content.get("traceback", []))
+        if content.get("execution_state") == "idle":
+            return said.strip()
+
+
+def gone(pid):
+    for _ in range(200):
+        with contextlib.suppress(FileNotFoundError):
+            if "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]:
+                time.sleep(0.05)
+                continue
+        return True
+    return False
+
+
+def test_each_kernel_has_its_own_environment_folder_and_names(tmp_path):
+    async def both():
+        (tmp_path / "a").mkdir()
+        environment = dict(os.environ)
+        async with (kernel(env={**environment, "WORD": "one"}, cwd=str(tmp_path / "a")) as (_, first),
+                    kernel(env={**environment, "OTHER": "two"}, cwd=str(tmp_path)) as (_, second)):
+            await printed(first, "x = 1")
+            look = "import os; print(os.getcwd(), os.environ.get('WORD'), os.environ.get('OTHER'), 'x' in globals())"
+            return await printed(first, look), await printed(second, look)
+
+    one, two = asyncio.run(both())
+    assert one == f"{tmp_path / 'a'} one None True"
+    assert two == f"{tmp_path} None two False"
+
+
+def test_the_nursery_holds_nothing_of_the_callers_environment():
+    """A kernel could otherwise read another partner's secret in its own memory."""
+    code = ("import os; os.environ['PARTNER_PASSWORD'] = 'swordfish'\n"
+            "from byoc_helpers import kernels\n"
+            "n = kernels._nursery(); print('swordfish' in open(f'/proc/{n.process.pid}/environ').read())")
+    shown = subprocess.run([sys.executable, "-c", code], env={**os.environ, "OTHER_PASSWORD": "swordfish"}, capture_output=True, text=True, check=True)
+    assert shown.stdout == "False\n"
+
+
+def test_a_kernel_runs_its_own_random_numbers():
+    async def two():
+        async with kernel() as (_, a), kernel() as (_, b):
+            code = "import random, uuid; print(random.random(), uuid.uuid4())"
+            return await printed(a, code), await printed(b, code)
+
+    a, b = asyncio.run(two())
+    assert a.split()[0] != b.split()[0] and a.split()[1] != b.split()[1]
+
+
+def test_shutting_down_leaves_no_process_and_no_file():
+    async def once():
+        async with kernel() as (manager, client):
+            return int(await printed(client, "import os; print(os.getpid())")), Path(manager.connection_file).parent
+
+    pid, folder = asyncio.run(once())
+    assert gone(pid) and not folder.exists()
+
+
+def test_kernels_and_nursery_end_with_a_killed_caller():
+    code = """
+import asyncio, os, signal, sys
+sys.path.insert(0, "tests")
+import test_kernels as t
+from byoc_helpers import kernels
+async def main():
+    async with t.kernel() as (manager, client):
+        print(await t.printed(client, "import os; print(os.getpid())"), kernels._nursery().process.pid, kernels._nursery().folder, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+    shown = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    assert shown.returncode == -signal.SIGKILL, shown.stderr
+    kernel_pid, nursery_pid, folder = shown.stdout.split()
+    assert gone(kernel_pid) and gone(nursery_pid) and not Path(folder).exists()
+
+
+def test_a_dead_kernel_is_noticed_and_a_dead_nursery_replaced():
+    async def die():
+        async with kernel() as (manager, client):
+            client.execute("import os; os._exit(3)")
+            for _ in range(100):
+                if not await manager.is_alive():
+                    return True
+                await asyncio.sleep(0.05)
+
+    assert asyncio.run(die())
+    old = kernels._nursery()
+    old.process.kill()
+    old.process.wait()
+
+    async def again():
+        async with kernel() as (_, client):
+            return await printed(client, "print('here')")
+
+    assert asyncio.run(again()) == "here"
+    assert kernels._nursery() is not old
+
+
+def test_without_forking_a_plain_kernel_does_the_same(monkeypatch):
+    monkeypatch.setattr(kernels, "available", lambda: False)
+
+    async def plain():
+        async with kernel() as (manager, client):
+            return type(manager.provisioner).__name__, await printed(client, "print('here')")
+
+    assert asyncio.run(plain()) == ("LocalProvisioner", "here")
+
+
+def test_the_sdk_is_whole_in_a_forked_kernel():
+    """The SDK's modules are out of `sys.modules` when the kernel starts; imports still find each, once."""
+    code = ("import PureCloudPlatformClientV2 as sdk, importlib\n"
+            "from PureCloudPlatformClientV2.models.site import Site\n"
+            "import PureCloudPlatformClientV2.rest\n"
+            "print(Site is sdk.Site, importlib.import_module('PureCloudPlatformClientV2.models.site').Site is Site, sdk.rest.__name__)")
+
+    async def look():
+        async with kernel() as (_, client):
+            return await printed(client, code)
+
+    assert asyncio.run(look()) == "True True PureCloudPlatformClientV2.rest"

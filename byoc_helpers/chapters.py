@@ -8,7 +8,7 @@ from typing import cast
 
 from .resources.base import Kind
 
-COMMON = ("partner", "target", "scenario", "mode", "genesys_region")
+COMMON = ("params_file", "partner", "target", "scenario", "mode", "genesys_region")
 GENESYS = ("genesys_client_id", "genesys_client_secret")
 TWILIO = ("twilio_account_sid", "twilio_api_key_sid", "twilio_api_key_secret")
 
@@ -54,6 +54,10 @@ CHAPTERS: tuple[Chapter, ...] = (
             (*COMMON, *GENESYS, "adopt", "phone_numbers", "assignments")),
 )
 
+TEARDOWN = Chapter("99_teardown", "Teardown", "beyond the guide", (),
+                   (*dict.fromkeys(field for chapter in CHAPTERS for field in chapter.fields), "keep_domain"))
+START = Chapter("00_start_here", "Start here", "", (), ("params_file",))
+
 
 def find_chapter(name: str) -> Chapter:
     """Chapter by file name ("04_byoc_trunk") or number ("04", "4").
@@ -61,10 +65,10 @@ def find_chapter(name: str) -> Chapter:
     Raises:
         KeyError: there is none.
     """
-    for chapter in CHAPTERS:
+    for chapter in (*CHAPTERS, TEARDOWN):
         if name in (chapter.name, chapter.number, chapter.number.lstrip("0")):
             return chapter
-    raise KeyError(f'There is no chapter "{name}". Chapters: {", ".join(c.name for c in CHAPTERS)}.')
+    raise KeyError(f'There is no chapter "{name}". Chapters: {", ".join(c.name for c in (*CHAPTERS, TEARDOWN))}.')
 
 
 def kind(name: str) -> Kind:

@@ -39,6 +39,7 @@ from .exceptions import ParamsError
 from .regions import Region, find_edge, find_region, regions, termination_host, twilio_signalling
 from .secrets import Secret, check_reference, resolve
 
+DEMO = Path(__file__).resolve().parent.parent / "params" / "demo.yaml"  # the example that stands in the committed notebooks
 BYOC_METABASE = "external_sip_pcv_byoc_carrier.json"
 SECRET_KEYS = frozenset({"digest_password", "genesys_client_secret", "twilio_api_key_secret"})
 # Where somebody may paste a secret by mistake: their values are never repeated in a message.
@@ -188,6 +189,7 @@ class Assignment(_Strict):
 class Params(_Strict):
     """Everything one partner's run needs. Every telephony value is quoted text."""
 
+    params_file: StrictStr = Field("", description="Params file to take the values from, e.g. params/acme.yaml")
     partner: Line = Field(description="Partner's name; also names the output folder")
     target: Literal["sandbox", "live"] = Field("sandbox", description="sandbox (practice clouds) or live")
     scenario: Line = Field("healthy", description="Practice clouds only: which situation to practise on")
@@ -256,6 +258,7 @@ class Params(_Strict):
     default_route: Literal["move", "delete", "keep"] = Field(
         "move", description="When the default route holds them: move, delete or keep")
 
+    keep_domain: StrictBool = Field(False, description="Teardown empties the Twilio trunk and leaves it, so that its domain stays yours")
     test_numbers: list[StrictStr] = Field([], description="Numbers to simulate, as a person would dial them")
 
     assignments: list[Assignment] = Field([], description="Who answers each number")
@@ -369,7 +372,15 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         problem = getattr(error, "problem", None) or "it can't be parsed"
         raise ParamsError(f"{shown}{where}: this is not valid YAML ({problem}). "
                           "Check indentation, colons and quotes there.") from None
+    if "params_file" in values:
+        raise ParamsError(f"{shown}: params_file is for a notebook's parameters cell; a params file can't name another. Remove the line.")
     return values
+
+
+def find_file(name: str) -> Path:
+    """The params file a notebook names: from its own folder, else from the project's, so that "params/acme.yaml" does anywhere."""
+    here = Path(name).expanduser()
+    return here if here.exists() else DEMO.parent.parent / here
 
 
 def _unquoted(node: yaml.MappingNode, model: type[BaseModel], where: str) -> Iterable[str]:
@@ -557,9 +568,16 @@ def _sentence(item: Any, source: str) -> str:
 def schema() -> dict[str, Any]:
     """JSON Schema of a params file, with region and time-zone free text left to the loader."""
     result = Params.model_json_schema()
+    del result["properties"]["params_file"]
     result["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     result["properties"]["genesys_region"]["examples"] = [r.aws for r in regions()]
     return result
+
+
+def plain(params: Params, name: str) -> Any:
+    """A parameter as a notebook's cell holds it: text, numbers, lists, dicts without what is at its default."""
+    value = getattr(params, name)
+    return [v.model_dump(exclude_defaults=True) if isinstance(v, BaseModel) else v for v in value] if isinstance(value, list) else value
 
 
 def default(name: str) -> Any:

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
-
-from . import chapters, dialplan, precheck, reconcile
+from . import chapters, dialplan, precheck, reconcile, teardown
 from .clouds import Clouds
 from .display import objects
 from .display.tables import Table, text
-from .exceptions import CheckFailed, DeadlineExceeded, Forbidden, NotYet, ParamsError
-from .params import Params, validate, warnings
+from .exceptions import CheckFailed, DeadlineExceeded, Forbidden, NotYet, ParamsError, Refused
+from .params import DEMO, Params, find_file, load, plain, validate, warnings
 from .redaction import guard_kernel
 from .regions import data_file
 from .resources.base import Context
 
 T = TypeVar("T")
+DESTROY_VARIABLE = "BYOC_DESTROY"  # the partner's name, set by `byoc destroy --yes`: the word a headless teardown needs
 WAIT = {"sandbox": 30.0, "live": 300.0}  # seconds for what the clouds do later
 
 
@@ -59,11 +59,34 @@ def open_chapter(name: str, namespace: Mapping[str, Any]) -> Runbook:
     guard_kernel()
     chapter = chapters.find_chapter(name)
     source = f"the parameters of {chapter.name}"
-    unknown = [n for n in _injected(namespace.get("In") or []) if n not in Params.model_fields]
+    given = _injected(namespace.get("In") or [])
+    unknown = [n for n in given if n not in Params.model_fields]
     if unknown:
         raise ParamsError([f"{source}: {n} is not a parameter of the runbook.{_near(n)} Mend the name or remove it." for n in unknown])
     values = {key: namespace[key] for key in Params.model_fields if key in namespace}
+    if isinstance(values.get("params_file"), str) and values["params_file"]:
+        values = _from_file(values, given, source)
+        source = values["params_file"]
     return Runbook(chapter, validate(values, source=source, only=chapter.fields))
+
+
+def _from_file(values: Mapping[str, Any], given: list[str], source: str) -> dict[str, Any]:
+    """The values of the file that `params_file` names, in place of the cell's own; what papermill gave stays.
+
+    A line of the cell that somebody edited is refused, not ignored: one that has neither the example's value nor the file's.
+    """
+    name = values["params_file"]
+    path = find_file(name)
+    held, example = load(path), load(DEMO) if DEMO.exists() else None
+    if "partner" in given and values["partner"] != held.partner:
+        raise ParamsError(f"{source}: params_file names {name}, which is of partner {held.partner}, but the parameters given "
+                          f"are of {values['partner']}. Empty params_file in the notebook.")
+    edited = [key for key in values if key != "params_file" and key not in given
+              and values[key] not in (plain(held, key), plain(example, key) if example else values[key])]
+    if edited:
+        raise ParamsError([f"{source}: {key} was edited here, but params_file is set, so {name} decides. Write it into that file "
+                           "and put the line here back, or empty params_file." for key in edited])
+    return {**held.model_dump(), **{key: values[key] for key in given if key in values}, "params_file": name}
 
 
 def _injected(history: list[str]) -> list[str]:
@@ -89,6 +112,7 @@ class Runbook:
         self.outcomes: list[reconcile.Outcome] = []
         self.planned: list[reconcile.Change] = []
         self.simulations: list[dialplan.Simulation] = []
+        self._removed: list[teardown.Removal] = []
 
     # ------------------------------------------------------------ showing
 
@@ -97,15 +121,14 @@ class Runbook:
         p, rows = self.params, []
         for key in self.chapter.fields:
             value = getattr(p, key)
-            if key in chapters.COMMON or value not in ("", [], False):
-                shown = [v.model_dump(exclude_defaults=True) if isinstance(v, BaseModel) else v for v in value] if isinstance(value, list) else value
-                rows.append([key, text(shown), Params.model_fields[key].description or ""])
+            if value not in ("", [], False):
+                rows.append([key, text(plain(p, key)), Params.model_fields[key].description or ""])
         follows = (("inbound_fqdn", ("identifier",), "follows: where Twilio sends calls"),
                    ("termination_uri", ("termination_domain",), "follows: where Genesys Cloud sends calls"))
         rows += [[key, getattr(p, key), why] for key, needs, why in follows if set(needs) <= set(self.chapter.fields)]
         rows += [[f"note on {key}", "", said] for key, _, said in (w.partition(": ") for w in warnings(p))]
         where = "the practice clouds: nothing real is touched" if p.target == "sandbox" else "LIVE CLOUDS"
-        return Table(["Parameter", "Value", "Meaning"], rows, f"Chapter {self.chapter.number} for {p.partner} on {where}")
+        return Table(["Parameter", "Value", "Meaning"], rows, f"Chapter {self.chapter.number} for {p.partner} on {where}{f', from {p.params_file}' if p.params_file else ''}")
 
     @property
     def planning(self) -> bool:
@@ -305,6 +328,53 @@ class Runbook:
         result = dialplan.simulate(number, self._ctx.once("dialplan", self.dialplan))
         rows = [[str(i), s.kind, s.name, s.outcome, s.reason] for i, s in enumerate(result.steps, 1)]
         return Table(["Step", "What", "Name", "Outcome", "Why"], rows, f"{number}: {result.verdict}")
+
+    # ------------------------------------------------------------ chapter 99
+
+    def removals(self) -> Table:
+        """What a teardown would remove, in its order, and what it would leave and why; changes nothing."""
+        return objects.removal_table(teardown.listing(self._ctx), tried=False)
+
+    def remove(self) -> Table | str:
+        """Remove what `removals` lists, after asking; what is in the way of one object doesn't stop the others.
+
+        By hand it asks for the partner's name. Headless the answer is the environment variable BYOC_DESTROY with that
+        name, which `byoc destroy --yes` sets.
+
+        Raises:
+            Refused: not confirmed; nothing was removed.
+        """
+        if self.planning:
+            return "Plan: nothing is removed."
+        self._confirm_removal()
+        self._removed = teardown.remove_all(self._ctx)
+        return objects.removal_table(self._removed, tried=True)
+
+    def _confirm_removal(self) -> None:
+        partner, said = self.params.partner, os.environ.get(DESTROY_VARIABLE)
+        if said is None:
+            where = "the practice clouds" if self.params.target == "sandbox" else "the LIVE CLOUDS"
+            try:
+                said = input(f'To remove the objects listed above from {where}, type the partner\'s name, "{partner}": ')
+            except (NotImplementedError, EOFError):
+                raise Refused(f"Nothing was removed. Headless, a teardown needs a word: `byoc destroy FILE --yes`, or "
+                              f'{DESTROY_VARIABLE}="{partner}" in the environment.') from None
+        if said.strip() != partner:
+            raise Refused(f'Nothing was removed: the answer was not the partner\'s name, "{partner}".')
+
+    def require_removed(self) -> str:
+        """A sentence if everything the runbook made is gone.
+
+        Raises:
+            CheckFailed: something is still there; a line each, with what is in the way.
+        """
+        if self.planning:
+            return "Plan: nothing is removed."
+        obstacles = [f'{r.kind.KIND} "{r.want.name}": {r.obstacle}' for r in self._removed if r.obstacle]
+        if obstacles:
+            raise CheckFailed("\n".join(obstacles))
+        left = sum(r.plan.action == "leave" for r in self._removed)
+        return "Nothing that the runbook made is left." + (f" {left} objects that it did not make, or was told to keep, stay." if left else "")
 
     # ------------------------------------------------------------ chapter 07
 

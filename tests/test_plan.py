@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
-from test_resources import do
+from orgs import do
 from typer.testing import CliRunner
 
 from byoc_helpers import batch, journal

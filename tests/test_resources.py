@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-from pathlib import Path
-from typing import Any
-
 import pytest
-import yaml
+from orgs import DEMO, chapter, do, partner_maker
 
 from byoc_helpers import sandbox
-from byoc_helpers.chapters import find_chapter
 from byoc_helpers.clouds.genesys import pages
 from byoc_helpers.display.tables import Table
 from byoc_helpers.exceptions import (
@@ -22,45 +17,13 @@ from byoc_helpers.exceptions import (
     ParamsError,
     Refused,
 )
-from byoc_helpers.params import Params, validate
 from byoc_helpers.runbook import Runbook
-
-ROOT = Path(__file__).resolve().parent.parent
-DEMO = yaml.safe_load((ROOT / "params" / "demo.yaml").read_text("utf-8"))
-serial = itertools.count()
 
 
 @pytest.fixture
 def partner():
     """Params of a partner nobody has used, on a fresh practice org of its own."""
-    number = next(serial)
-
-    def make(**changes: Any) -> Params:
-        own = {"partner": f"Resource {number}", "identifier": f"res{number}", "termination_domain": f"res-{number}"}
-        return validate(DEMO | own | changes, source="test")
-    return make
-
-
-VERBS = {
-    "02": [("apply", "location"), ("wait_verified",), ("apply", "site"), ("wait_site_defaults",), ("apply", "number_plans")],
-    "03": [("apply", k) for k in ("ip_acl", "credential_list", "sip_trunk", "origination_url", "trunk_number")],
-    "04": [("apply", "byoc_trunk"), ("wait_in_service",)],
-    "05": [("apply", "outbound_route")],
-    "07": [("apply", "did_pool"), ("apply", "call_route"), ("apply", "person_number")],
-}
-
-
-def chapter(number: str, params: Params) -> Runbook:
-    return Runbook(find_chapter(number), params)
-
-
-def do(params: Params, *numbers: str) -> Runbook:
-    """The verbs of these chapters' cells, in this process; returns the last chapter."""
-    for number in numbers:
-        run = chapter(number, params)
-        for verb, *arguments in VERBS[number]:
-            getattr(run, verb)(*arguments)
-    return run
+    return partner_maker("Resource")
 
 
 def actions(run: Runbook) -> list[tuple[str, str]]:
@@ -173,8 +136,8 @@ def test_an_origination_url_keeps_its_priority(partner):
     assert (url.fetch().priority, url.fetch().weight) == (1, 99)
 
 
-def test_what_was_mended_is_seen_without_opening_the_chapter_again(partner):
-    params = partner()
+def test_what_was_mended_is_seen_without_opening_the_chapter_again():
+    params = partner_maker("Bare", {"phone_numbers": ["+33600000000"], "assignments": []})(phone_numbers=DEMO["phone_numbers"])
     box = sandbox.ensure_running()
     run = chapter("03", params)
     run.clouds.__dict__["_practice"] = {"url": box.url, **box.prepare(tenant=params.slug)}
@@ -267,8 +230,8 @@ def test_a_classification_added_by_hand_stays(partner):
 # ---------------------------------------------------------------- the BYOC trunk's template
 
 
-def test_a_newer_org_offers_an_order_instead_of_always(partner):
-    params = partner(genesys_region="us-east-1", country="US")
+def test_a_newer_org_offers_an_order_instead_of_always():
+    params = partner_maker("American", {"genesys_region": "us-east-1", "country": "US"})()
     run = do(params, "02", "03", "04")
     (trunk,) = run.outcomes
     assert trunk.found.fields["trunk_calling_id_priority"][0] == "Trunk"
@@ -278,7 +241,7 @@ def test_a_newer_org_offers_an_order_instead_of_always(partner):
 
 def test_an_identifier_of_another_org(partner):
     do(partner(), "02", "03", "04")
-    other = partner(partner=f"Other {next(serial)}", termination_domain=f"other-{next(serial)}")
+    other = partner_maker("Other")(identifier=partner().identifier)
     with pytest.raises(CloudError, match="identifier must be unique"):
         do(other, "02", "03", "04")
 
@@ -286,7 +249,7 @@ def test_an_identifier_of_another_org(partner):
 def test_a_domain_of_another_account(partner):
     do(partner(), "03")
     with pytest.raises(CloudError, match=r"21248.*Choose another termination_domain"):
-        do(partner(partner=f"Other {next(serial)}"), "03")
+        do(partner_maker("Other")(termination_domain=partner().termination_domain), "03")
 
 
 def test_settings_edited_by_hand_are_put_right(partner):

@@ -12,7 +12,7 @@ import nbformat
 import papermill
 import pytest
 import yaml
-from test_resources import do
+from orgs import do
 
 from byoc_helpers import authoring, batch, sandbox, secrets
 from byoc_helpers.chapters import CHAPTERS, find_chapter

@@ -8,6 +8,7 @@ from ..dialplan import Simulation
 from ..precheck import Check
 from ..reconcile import Change, Outcome
 from ..resources.base import AtLeast
+from ..teardown import Removal
 from .tables import MARKS, Table, text
 
 
@@ -119,6 +120,21 @@ def _planned(change: Change) -> Iterable[list[str]]:
     yield [*lead, "id", change.found.id if change.found else "known after apply", "", MARKS[change.action]]
     if change.waits_for:
         yield [*lead, "", "", f"compared after apply. {change.waits_for}", MARKS[change.action]]
+
+
+_REMOVALS = {"delete": ("- delete", "- deleted"), "take out": ("- take out", "- taken out"), "restore": ("~ restore", "~ restored"),
+             "leave": ("= leave", "= left")}
+
+
+def removal_table(removals: Sequence[Removal], tried: bool) -> Table:
+    """What a teardown would do (`tried` false) or did, in its order: a row an object."""
+    rows = [[r.kind.KIND, r.want.name, r.found.id or "–", "✘ still there" if r.obstacle else _REMOVALS[r.plan.action][tried],
+             r.obstacle or r.plan.what] for r in removals]
+    counts = {"removed" if tried else "to remove": sum(r.plan.action != "leave" and not r.obstacle for r in removals),
+              "left": sum(r.plan.action == "leave" for r in removals), "still there": sum(bool(r.obstacle) for r in removals)}
+    said = ", ".join(f"{n} {what}" for what, n in counts.items() if n) or "nothing to remove"
+    caption = f"Teardown: {said}" if tried else f"Plan: 0 to add, 0 to change, {counts['to remove']} to destroy; {counts['left']} left"
+    return Table(["Object", "Name", "Id", "Teardown" if tried else "Plan", "Note"], rows, caption, {"recap": counts})
 
 
 def check_table(checks: Sequence[Check]) -> Table:

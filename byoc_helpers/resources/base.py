@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from ..clouds import Clouds
 from ..exceptions import NotYet
@@ -48,17 +48,33 @@ class Desired:
 
 @dataclass(frozen=True)
 class Found:
-    """How an object is: its id, its fields under the same keys, whether it bears our mark (None: no room)."""
+    """How an object is: its id, its fields under the same keys, and whose it is.
+
+    `marked`: "made" or "adopted" by the runbook for this partner, False for somebody else's, None where the API has
+    no room for a mark.
+    """
 
     id: str
     name: str
     fields: Mapping[str, Any]
-    marked: bool | None
+    marked: Literal["made", "adopted", False] | None
     raw: Any = field(default=None, repr=False)
 
 
+@dataclass(frozen=True)
+class Removable:
+    """What taking an object away would do: `what` is the sentence for people."""
+
+    action: Literal["delete", "take out", "restore", "leave"]
+    what: str = ""
+
+
 class Kind(Protocol):
-    """What a resource module offers."""
+    """What a resource module offers.
+
+    Where taking away is not simply deleting, also `removal(ctx, want, found) -> Removable`, which says what
+    `remove` would do (None: nothing worth a line).
+    """
 
     @property
     def KIND(self) -> str: ...
@@ -75,6 +91,7 @@ class Kind(Protocol):
     def find(self, ctx: Context, want: Desired) -> Found | None: ...
     def create(self, ctx: Context, want: Desired) -> None: ...
     def update(self, ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None: ...
+    def remove(self, ctx: Context, want: Desired, found: Found) -> None: ...
 
 
 class Named(Kind, Protocol):
@@ -119,9 +136,11 @@ class Context:
         return found
 
 
-def is_marked(ctx: Context, text: str | None) -> bool:
+def mark_of(ctx: Context, text: str | None) -> Literal["made", "adopted", False]:
     """Is this description of an object that we made, or took over, for this very partner?"""
-    return bool(text) and (ctx.mark in str(text) or _adoption(ctx) in str(text))
+    if ctx.mark in (text or ""):
+        return "made"
+    return "adopted" if _adoption(ctx) in (text or "") else False
 
 
 def adopted(ctx: Context, text: str | None) -> str:

@@ -10,7 +10,7 @@ from ..exceptions import DeadlineExceeded
 from ..params import BYOC_METABASE, Params, digest_password
 from ..reconcile import poll
 from . import site
-from .base import AtLeast, Context, Desired, Found, Named, Setting, adopted, is_marked
+from .base import AtLeast, Context, Desired, Found, Named, Setting, adopted, mark_of
 
 KIND, SIDE, CHAPTER = "BYOC trunk", "Genesys Cloud", "04"
 
@@ -107,7 +107,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
     if entity.inbound_site is not None and want.fields:
         home = ctx.require(site)
         fields[INBOUND_SITE] = home.name if entity.inbound_site.id == home.id else (entity.inbound_site.name or entity.inbound_site.id)
-    return Found(entity.id, entity.name, fields, is_marked(ctx, entity.description), entity)
+    return Found(entity.id, entity.name, fields, mark_of(ctx, entity.description), entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
@@ -193,3 +193,7 @@ def troubles(found: list[Any]) -> set[str]:
             if not option.option_state and option.error_info:
                 said.add(f"{option.proxy_address}: {option.error_info.code or ''} {option.error_info.text or ''}".strip())
     return said
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    ctx.clouds.genesys.telephony.delete_telephony_providers_edges_trunkbasesetting(found.id)

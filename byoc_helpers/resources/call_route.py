@@ -8,7 +8,7 @@ import PureCloudPlatformClientV2 as sdk
 
 from ..clouds.genesys import named, pages
 from ..exceptions import CheckFailed
-from .base import AtLeast, Context, Desired, Found, Setting, adopted, is_marked
+from .base import AtLeast, Context, Desired, Found, Removable, Setting, adopted, mark_of
 
 KIND, SIDE, CHAPTER = "inbound call route", "Genesys Cloud", "07"
 SETTINGS = (
@@ -42,7 +42,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
     wanted = _flow(ctx, want.fields["flow"])
     fields = {"dnis": tuple(entity.dnis or ()),
               "flow": None if flow is None else wanted.name if flow.id == wanted.id else flow.name or flow.id}
-    return Found(entity.id, entity.name, fields, is_marked(ctx, entity.description), entity)
+    return Found(entity.id, entity.name, fields, mark_of(ctx, entity.description), entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
@@ -66,3 +66,20 @@ def _fill(ctx: Context, want: Desired, body: Any) -> None:
     flow = sdk.DomainEntityRef()
     flow.id = _flow(ctx, want.fields["flow"]).id
     body.open_hours_flow = flow
+
+
+def removal(ctx: Context, want: Desired, found: Found) -> Removable:
+    others = [n for n in found.fields["dnis"] if n not in want.fields["dnis"]]
+    if len(others) == len(found.fields["dnis"]) and others:
+        return Removable("leave", f"has {', '.join(others)}, which is not from the params")
+    return Removable("take out", f"stays with {', '.join(others)}") if others else Removable("delete")
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    architect = ctx.clouds.genesys.architect
+    if removal(ctx, want, found).action == "delete":
+        architect.delete_architect_ivr(found.id)
+        return
+    body = architect.get_architect_ivr(found.id)
+    body.dnis = [n for n in body.dnis or () if n not in want.fields["dnis"]]
+    architect.put_architect_ivr(found.id, body)

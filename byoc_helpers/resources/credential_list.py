@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..params import Params, digest_password
-from .base import AtLeast, Context, Desired, Found, Setting
+from .base import AtLeast, Context, Desired, Found, Removable, Setting
 
 KIND, SIDE, CHAPTER = "Twilio credential list", "Twilio", "03"
 SETTINGS = (
@@ -46,3 +46,23 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
 def _add(entity: Any, want: Desired) -> None:
     for user in want.fields["users"]:
         entity.credentials.create(username=user, password=want.write_only["password"].reveal())
+
+
+def removal(ctx: Context, want: Desired, found: Found) -> Removable:
+    from .sip_trunk import staying_with  # that module needs this one
+
+    if attached := staying_with(ctx, "credentials_lists", found.id):
+        return Removable("leave", f"in use by {', '.join(attached)}")
+    others = [u for u in found.fields["users"] if u not in want.fields["users"]]
+    if len(others) == len(found.fields["users"]) and others:
+        return Removable("leave", f"has {', '.join(others)}, which is not from the params")
+    return Removable("take out", f"{', '.join(want.fields['users'])}; stays with {', '.join(others)}") if others else Removable("delete")
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    if removal(ctx, want, found).action == "delete":
+        found.raw.delete()
+        return
+    for user in found.raw.credentials.list(page_size=100):
+        if user.username in want.fields["users"]:
+            user.delete()

@@ -8,7 +8,7 @@ from typing import Any
 import PureCloudPlatformClientV2 as sdk
 
 from ..clouds.genesys import alive, pages
-from .base import Context, Desired, Found, Setting, is_marked
+from .base import Context, Desired, Found, Setting, mark_of
 
 KIND, SIDE, CHAPTER = "DID pool", "Genesys Cloud", "07"
 SETTINGS = (
@@ -59,7 +59,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
     if pool is None:
         return None
     fields = {"start": pool.start_phone_number, "end": pool.end_phone_number}
-    return Found(pool.id, want.name, fields, is_marked(ctx, pool.description), pool)
+    return Found(pool.id, want.name, fields, mark_of(ctx, pool.description), pool)
 
 
 def create(ctx: Context, want: Desired) -> None:
@@ -81,3 +81,7 @@ def did(ctx: Context, number: str) -> Any | None:
     listing = ctx.clouds.genesys.telephony.get_telephony_providers_edges_didpools_dids
     return ctx.once(("did", number), lambda: next(
         (d for d in pages(listing, "ASSIGNED_AND_UNASSIGNED", number_match=number) if d.number == number), None))
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    ctx.clouds.genesys.telephony.delete_telephony_providers_edges_didpool(found.id)

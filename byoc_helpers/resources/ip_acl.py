@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..params import Params
-from .base import AtLeast, Context, Desired, Found, Setting
+from .base import AtLeast, Context, Desired, Found, Removable, Setting
 
 KIND, SIDE, CHAPTER = "Twilio IP access control list", "Twilio", "03"
 SETTINGS = (Setting("addresses", "IP addresses", "the region's BYOC public SIP addresses; others are refused"),)
+_LABEL = "BYOC Runbook"  # an entry has a name, and so room for a mark
 HINTS = ((r"21235", "A list or an address of this name exists already in the account."),)
 
 
@@ -51,4 +52,28 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
 def _add(entity: Any, addresses: Any) -> None:
     for cidr in addresses:
         address, _, prefix = cidr.partition("/")
-        entity.ip_addresses.create(friendly_name=f"BYOC Runbook {cidr}", ip_address=address, cidr_prefix_length=int(prefix))
+        entity.ip_addresses.create(friendly_name=f"{_LABEL} {cidr}", ip_address=address, cidr_prefix_length=int(prefix))
+
+
+def _ours(found: Found) -> list[Any]:
+    return [e for e in found.raw.ip_addresses.list(page_size=100) if e.friendly_name.startswith(_LABEL)]
+
+
+def removal(ctx: Context, want: Desired, found: Found) -> Removable:
+    from .sip_trunk import staying_with  # that module needs this one
+
+    if attached := staying_with(ctx, "ip_access_control_lists", found.id):
+        return Removable("leave", f"in use by {', '.join(attached)}")
+    ours, held = len(_ours(found)), len(found.fields["addresses"])
+    if ours == held:
+        return Removable("delete")
+    return Removable("take out", f"{ours} addresses; {held - ours} that somebody else entered stay") if ours else Removable(
+        "leave", "its addresses were not entered by the runbook")
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    if removal(ctx, want, found).action == "delete":
+        found.raw.delete()
+        return
+    for entry in _ours(found):
+        entry.delete()

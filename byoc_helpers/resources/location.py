@@ -9,7 +9,7 @@ import PureCloudPlatformClientV2 as sdk
 from ..clouds.genesys import alive, pages
 from ..exceptions import CheckFailed, NotFound
 from ..params import Params
-from .base import Context, Desired, Found, Setting, adopted, is_marked
+from .base import Context, Desired, Found, Removable, Setting, adopted, mark_of
 
 KIND, SIDE, CHAPTER = "Genesys Cloud location", "Genesys Cloud", "02"
 SETTINGS = (
@@ -92,7 +92,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
         "emergency_number": (number.e164 or number.number) if number else None,
         "contact": (user.email or "").lower() if user else None,
     }
-    return Found(entity.id, entity.name, fields, is_marked(ctx, entity.notes), entity)
+    return Found(entity.id, entity.name, fields, mark_of(ctx, entity.notes), entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
@@ -130,3 +130,14 @@ def _emergency(want: Desired) -> Any:
     number.number = number.e164 = want.fields["emergency_number"]
     number.type = "default"
     return number
+
+
+def removal(ctx: Context, want: Desired, found: Found) -> Removable:
+    staying = [s.name for s in pages(ctx.clouds.genesys.telephony.get_telephony_providers_edges_sites)
+               if alive(s) and s.location and s.location.id == found.id
+               and not (s.name == ctx.params.site_name and mark_of(ctx, s.description) == "made")]
+    return Removable("leave", f"in use by site {', '.join(staying)}") if staying else Removable("delete")
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    ctx.clouds.genesys.locations.delete_location(found.id)

@@ -8,7 +8,7 @@ import PureCloudPlatformClientV2 as sdk
 
 from ..params import CustomPlan
 from . import site
-from .base import Context, Desired, Found, Setting
+from .base import Context, Desired, Found, Removable, Setting
 
 KIND, SIDE, CHAPTER = "number plans of site", "Genesys Cloud", "02"
 SETTINGS: tuple[Setting, ...] = ()
@@ -115,3 +115,25 @@ def describe(plan: Any) -> str:
         return ", ".join(n.start if n.start == (n.end or n.start) else f"{n.start}–{n.end}" for n in plan.numbers)
     return {"intraCountryCode": "the site's own country code, or national digits → E.164",
             "interCountryCode": "any other country code → E.164"}.get(plan.match_type or "", "")
+
+
+def _ours(found: Found, want: Desired) -> list[str]:
+    """Names of the params' plans that are as the params have them: one that was changed is somebody else's by now."""
+    return [name for name, content in want.fields.items() if found.fields.get(name) == content]
+
+
+def removal(ctx: Context, want: Desired, found: Found) -> Removable | None:
+    names = _ours(found, want)
+    if ctx.require(site).marked == "made" or not set(want.fields) & set(found.fields):
+        return None  # they go with the site, or there are none
+    if not names:
+        return Removable("leave", "the plans of these names are not as the params have them")
+    return Removable("take out", f"{', '.join(names)}; the other plans stay")
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    names = _ours(found, want)
+    kept = [p for p in found.raw if p.name not in names]
+    for priority, plan in enumerate(kept):
+        plan.priority = priority
+    ctx.clouds.genesys.telephony.put_telephony_providers_edges_site_numberplans(found.id, kept)

@@ -29,7 +29,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
         return None
     fields = {"sip_url": want.name if entity.sip_url.lower() == want.name.lower() else entity.sip_url,
               "others": tuple(u.sip_url for u in urls if u.sid != entity.sid), "enabled": entity.enabled, "priority": entity.priority, "weight": entity.weight}
-    return Found(entity.sid, want.name, fields, entity.friendly_name == _label(ctx), entity)
+    return Found(entity.sid, want.name, fields, "made" if entity.friendly_name == _label(ctx) else False, entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
@@ -43,3 +43,7 @@ def _label(ctx: Context) -> str:
 
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
     found.raw.update(**{key: want.fields[key] for key in changed})
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    found.raw.delete()

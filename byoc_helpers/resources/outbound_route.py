@@ -6,6 +6,8 @@ seconds after the site, and it holds the classifications wanted here: `default_r
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -15,10 +17,12 @@ import PureCloudPlatformClientV2 as sdk
 from ..clouds.genesys import alive, pages
 from ..exceptions import CloudError, NotFound, OutcomeUnknown, Refused
 from . import byoc_trunk, site
-from .base import AtLeast, Context, Desired, Found, Setting, adopted, is_marked
+from .base import AtLeast, Context, Desired, Found, Removable, Setting, adopted, mark_of, refs
 
 KIND, SIDE, CHAPTER = "outbound route", "Genesys Cloud", "05"
 DEFAULT = "Default Outbound Route"
+_KEPT = ("name", "description", "classification_types", "enabled", "distribution")
+_WAS = " It was: "
 SETTINGS = (
     Setting("enabled", "State: Enabled"),
     Setting("classifications", "Classifications", "which numbers: those that number plans give these names"),
@@ -46,43 +50,59 @@ def find(ctx: Context, want: Desired) -> Found | None:
     home = ctx.require(site)
     entity = next((r for r in read(ctx, home.id) if r.name == want.name), None)
     if entity is None:
+        ctx.require(byoc_trunk)  # a route without a trunk to lead to is not made
         return None
-    trunk = ctx.require(byoc_trunk)
+    trunk = byoc_trunk.find(ctx, Desired(ctx.params.trunk_name, {}))
+    names = {trunk.id: trunk.name} if trunk else {}
     fields = {
         "enabled": entity.enabled, "classifications": tuple(entity.classification_types or ()),
-        "trunks": tuple(trunk.name if t.id == trunk.id else t.name or t.id for t in entity.external_trunk_bases or ()),
+        "trunks": tuple(names.get(t.id) or t.name or t.id for t in entity.external_trunk_bases or ()),
         "distribution": entity.distribution,
     }
-    return Found(entity.id, entity.name, fields, is_marked(ctx, entity.description), entity)
+    return Found(entity.id, entity.name, fields, mark_of(ctx, entity.description), entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
-    shrunk = [(route.id, list(route.classification_types)) for route, _, left in effects(ctx, want) if left]
-    taken = _clear(ctx, want)
-    body = sdk.OutboundRouteBase()
-    body.name, body.enabled, body.distribution = want.name, True, want.fields["distribution"]
-    body.description = ctx.mark + (f" Took {', '.join(taken)} from {DEFAULT}." if taken else "")
-    body.classification_types = list(want.fields["classifications"])
-    body.external_trunk_bases = [_reference(ctx.require(byoc_trunk).id)]
     telephony, home = ctx.clouds.genesys.telephony, ctx.require(site)
+    body, id, trunk = sdk.OutboundRouteBase(), None, ctx.require(byoc_trunk)
+    for route, held, left in effects(ctx, want):
+        if left:
+            _lend(ctx, route, held, left)
+        else:
+            # Nothing would be left of it, so it becomes ours in one call: no moment without a way for calls.
+            body, id = route, route.id
+    _become(ctx, want, body, trunk.id)
     try:
-        telephony.post_telephony_providers_edges_site_outboundroutes(home.id, body)
+        if id is None:
+            telephony.post_telephony_providers_edges_site_outboundroutes(home.id, body)
+        else:
+            telephony.put_telephony_providers_edges_site_outboundroute(home.id, id, body)
     except OutcomeUnknown:
         raise
     except CloudError:
-        # Ours was refused: the default route gets back what was taken, so that calls still have a way.
-        for route_id, classifications in shrunk:
-            route = telephony.get_telephony_providers_edges_site_outboundroute(home.id, route_id)
-            route.classification_types = classifications
-            telephony.put_telephony_providers_edges_site_outboundroute(home.id, route_id, route)
+        _give_back(ctx)  # ours was refused: calls still have a way
         raise
 
 
+def _become(ctx: Context, want: Desired, body: Any, trunk_id: str) -> None:
+    was = {key: getattr(body, key) for key in _KEPT} if body.id else None
+    body.description = ctx.mark + (f"{_WAS}{json.dumps(was | {'trunks': refs(body.external_trunk_bases)})}" if was else "")
+    body.name, body.enabled, body.distribution = want.name, True, want.fields["distribution"]
+    body.classification_types = list(want.fields["classifications"])
+    body.external_trunk_bases = [_reference(trunk_id)]
+
+
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
-    body = ctx.clouds.genesys.telephony.get_telephony_providers_edges_site_outboundroute(ctx.require(site).id, found.id)
+    telephony, home = ctx.clouds.genesys.telephony, ctx.require(site)
+    body = telephony.get_telephony_providers_edges_site_outboundroute(home.id, found.id)
     if "classifications" in changed:
-        _clear(ctx, want)
-        body.classification_types = _joined(body.classification_types, want.fields["classifications"])
+        for route, held, left in effects(ctx, want):
+            if left:
+                _lend(ctx, route, held, left)
+            else:
+                with suppress(NotFound):  # a repeated deletion finds it gone
+                    telephony.delete_telephony_providers_edges_site_outboundroute(home.id, route.id)
+        body.classification_types = list(dict.fromkeys([*(body.classification_types or ()), *want.fields["classifications"]]))
     if "trunks" in changed:
         body.external_trunk_bases = [*(body.external_trunk_bases or []), _reference(ctx.require(byoc_trunk).id)]
     for key in ("enabled", "distribution"):
@@ -90,7 +110,7 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
             setattr(body, key, want.fields[key])
     if not found.marked:
         body.description = adopted(ctx, body.description)
-    ctx.clouds.genesys.telephony.put_telephony_providers_edges_site_outboundroute(ctx.require(site).id, found.id, body)
+    telephony.put_telephony_providers_edges_site_outboundroute(home.id, found.id, body)
 
 
 def holders(ctx: Context, want: Desired) -> list[tuple[Any, list[str]]]:
@@ -120,26 +140,67 @@ def effects(ctx: Context, want: Desired) -> list[tuple[Any, tuple[str, ...], tup
     return result
 
 
-def _clear(ctx: Context, want: Desired) -> list[str]:
-    """Free the classifications that the default route holds; returns them."""
-    taken: list[str] = []
-    telephony, home = ctx.clouds.genesys.telephony, ctx.require(site)
-    for route, held, left in effects(ctx, want):
-        if not left:
-            with suppress(NotFound):  # a repeated deletion finds it gone
-                telephony.delete_telephony_providers_edges_site_outboundroute(home.id, route.id)
-        else:
-            route.classification_types = list(left)
-            telephony.put_telephony_providers_edges_site_outboundroute(home.id, route.id, route)
-        taken += held
-    return taken
+def _lend(ctx: Context, route: Any, held: Iterable[str], left: Iterable[str]) -> None:
+    """Take classifications out of a route, and note it there, so that they can be given back."""
+    note = _note(ctx, route.description)
+    taken = list(dict.fromkeys([*(note[1].split(", ") if note else ()), *held]))
+    before = (route.description or "").replace(note[0], "") if note else route.description or ""
+    route.description = f"{before} [{', '.join(taken)} taken by {ctx.mark.removeprefix('Made by ')}]".lstrip()
+    route.classification_types = list(left)
+    _put(ctx, route)
 
 
-def _joined(old: Iterable[str] | None, new: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys([*(old or ()), *new]))
+def _give_back(ctx: Context) -> None:
+    """Put what `_lend` took back into the routes that lent it."""
+    ctx.forget()
+    for listed in read(ctx, ctx.require(site).id):
+        if note := _note(ctx, listed.description):
+            route = ctx.clouds.genesys.telephony.get_telephony_providers_edges_site_outboundroute(ctx.require(site).id, listed.id)
+            route.classification_types = list(dict.fromkeys([*(route.classification_types or ()), *note[1].split(", ")]))
+            route.description = route.description.replace(note[0], "") or None
+            _put(ctx, route)
+
+
+def _note(ctx: Context, text: str | None) -> re.Match[str] | None:
+    """What `_lend` wrote into a description; group 1 is the classifications."""
+    return re.search(rf" ?\[([^]]*) taken by {re.escape(ctx.mark.removeprefix('Made by '))}\]", text or "")
+
+
+def _put(ctx: Context, route: Any) -> None:
+    ctx.clouds.genesys.telephony.put_telephony_providers_edges_site_outboundroute(ctx.require(site).id, route.id, route)
 
 
 def _reference(id: str) -> Any:
     ref = sdk.DomainEntityRef()
     ref.id = id
     return ref
+
+
+def _was(found: Found) -> dict[str, Any]:
+    """What a route that became ours was before, from its description; empty if it is our own making."""
+    _, there, was = (found.raw.description or "").partition(_WAS)
+    try:
+        return dict(json.loads(was)) if there else {}
+    except ValueError:
+        return {}
+
+
+def removal(ctx: Context, want: Desired, found: Found) -> Removable:
+    was = _was(found)
+    if was:
+        return Removable("restore", f'becomes "{was["name"]}" again: {", ".join(was["classification_types"])}')
+    lent = [f"{r.name} gets {note[1]} back" for r in read(ctx, ctx.require(site).id) if (note := _note(ctx, r.description))]
+    return Removable("delete", "; ".join(lent))
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    telephony, home, was = ctx.clouds.genesys.telephony, ctx.require(site), _was(found)
+    if was:
+        route = telephony.get_telephony_providers_edges_site_outboundroute(home.id, found.id)
+        route.external_trunk_bases = [_reference(id) for id in was.pop("trunks")]
+        for key in _KEPT:
+            setattr(route, key, was[key])
+        _put(ctx, route)
+        return
+    telephony.delete_telephony_providers_edges_site_outboundroute(home.id, found.id)
+    _give_back(ctx)

@@ -6,7 +6,7 @@ import PureCloudPlatformClientV2 as sdk
 
 from ..exceptions import CheckFailed, Refused
 from . import did_pool
-from .base import Context, Desired, Found, Setting
+from .base import Context, Desired, Found, Removable, Setting
 from .location import person
 
 KIND, SIDE, CHAPTER = "number of a person", "Genesys Cloud", "07"
@@ -54,3 +54,14 @@ def create(ctx: Context, want: Desired) -> None:
 
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
     raise AssertionError("find refuses a number that somebody else owns")
+
+
+def removal(ctx: Context, want: Desired, found: Found) -> Removable:
+    return Removable("take out", f"taken from {want.fields['person']}; the person stays")
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    user = ctx.clouds.genesys.users.get_user(found.raw.id)
+    body = sdk.UpdateUser()
+    body.version, body.addresses = user.version, [a for a in user.addresses or () if a.address != want.name]
+    ctx.clouds.genesys.users.patch_user(user.id, body)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from ..exceptions import Refused
 from ..params import Params
 from . import credential_list, ip_acl
-from .base import AtLeast, Context, Desired, Found, Setting
+from .base import AtLeast, Context, Desired, Found, Removable, Setting
 
 KIND, SIDE, CHAPTER = "Twilio SIP trunk", "Twilio", "03"
 SETTINGS = (
@@ -38,7 +38,7 @@ def desired(ctx: Context) -> list[Desired]:
 
 
 def find(ctx: Context, want: Desired) -> Found | None:
-    trunks = ctx.once("twilio trunks", lambda: ctx.clouds.twilio.trunking.trunks.list(page_size=100))
+    trunks = _trunks(ctx)
     # Host names know no case; a trunk is known by its domain, which is unique, not by its friendly name.
     entity = next((t for t in trunks if (t.domain_name or "").lower() == want.name.lower()), None)
     if entity is None:
@@ -59,7 +59,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
     p = ctx.params
     attached = bool(want.fields) and p.ip_acl_name in fields["ip_acls"] and p.credential_list_name in fields["credential_lists"]
     on_its_way = all(fields[key] == want.fields.get(key, fields[key]) for key in ("friendly_name", "secure"))
-    return Found(entity.sid, want.name, fields, True if attached else None if on_its_way else False, entity)
+    return Found(entity.sid, want.name, fields, "made" if attached else None if on_its_way else False, entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
@@ -80,3 +80,50 @@ def _attach(ctx: Context, entity: Any, changed: frozenset[str]) -> None:
         entity.ip_access_control_lists.create(ip_access_control_list_sid=ctx.require(ip_acl).id)
     if "credential_lists" in changed:
         entity.credentials_lists.create(credential_list_sid=ctx.require(credential_list).id)
+
+
+def removal(ctx: Context, want: Desired, found: Found) -> Removable:
+    p, trunk = ctx.params, found.raw
+    ours = {p.ip_acl_name, p.credential_list_name}
+    held = {*found.fields["ip_acls"], *found.fields["credential_lists"]}
+    strangers = sorted(held - ours)
+    strangers += [n.phone_number for n in trunk.phone_numbers.list(page_size=100) if n.phone_number not in p.phone_numbers]
+    strangers += [u.sip_url for u in trunk.origination_urls.list(page_size=100) if u.sip_url.lower() != p.origination_url.lower()]
+    if strangers:
+        return Removable("leave", f"it also has {', '.join(strangers)}, which is not from the params")
+    if p.keep_domain:
+        lists = ", ".join(sorted(held & ours))
+        return Removable("take out", f"{lists}; the trunk stays, empty, and keeps {want.name}") if lists else Removable(
+            "leave", f"keep_domain: stays, empty, and keeps {want.name}")
+    return Removable("delete", f"Twilio keeps {want.name} reserved for up to 30 days: nobody can have it until then. "
+                     "keep_domain: true empties the trunk and leaves it")
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    if not ctx.params.keep_domain:
+        found.raw.delete()
+        return
+    for acl in found.raw.ip_access_control_lists.list(page_size=100):
+        if acl.friendly_name == ctx.params.ip_acl_name:
+            acl.delete()
+    for users in found.raw.credentials_lists.list(page_size=100):
+        if users.friendly_name == ctx.params.credential_list_name:
+            users.delete()
+
+
+def staying_with(ctx: Context, lists: Literal["ip_access_control_lists", "credentials_lists"], sid: str) -> list[str]:
+    """Domains of the account's trunks that have this list and keep it when the runbook's objects are removed."""
+    result = []
+    own = Desired(ctx.params.termination_uri, {})
+    for trunk in _trunks(ctx):
+        if sid not in {entry.sid for entry in getattr(trunk, lists).list(page_size=100)}:
+            continue
+        ours = (trunk.domain_name or "").lower() == own.name.lower()
+        found = find(ctx, own) if ours else None
+        if found is None or removal(ctx, own, found).what.startswith("it also has"):
+            result.append(trunk.domain_name or trunk.friendly_name)
+    return result
+
+
+def _trunks(ctx: Context) -> list[Any]:
+    return ctx.once("twilio trunks", lambda: ctx.clouds.twilio.trunking.trunks.list(page_size=100))

@@ -11,7 +11,7 @@ from ..clouds.genesys import named
 from ..exceptions import CheckFailed
 from ..params import Params
 from . import location
-from .base import Context, Desired, Found, Setting, adopted, is_marked
+from .base import Context, Desired, Found, Setting, adopted, mark_of
 
 KIND, SIDE, CHAPTER = "Genesys Cloud site", "Genesys Cloud", "02"
 SETTINGS = (
@@ -55,7 +55,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
         "secondary_sites": _names(ctx, want, entity.secondary_sites),
         "time_zone": update_window.time_zone if update_window else None,
     }
-    return Found(entity.id, entity.name, fields, is_marked(ctx, entity.description), entity)
+    return Found(entity.id, entity.name, fields, mark_of(ctx, entity.description), entity)
 
 
 def _location_name(ctx: Context, entity: Any) -> str | None:
@@ -127,3 +127,7 @@ def _reference(id: str) -> Any:
     ref = sdk.DomainEntityRef()
     ref.id = id
     return ref
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    ctx.clouds.genesys.telephony.delete_telephony_providers_edges_site(found.id)

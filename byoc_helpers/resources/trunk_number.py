@@ -6,7 +6,7 @@ from typing import Any
 
 from ..exceptions import CheckFailed, Refused
 from . import sip_trunk
-from .base import Context, Desired, Found, Setting
+from .base import Context, Desired, Found, Removable, Setting
 
 KIND, SIDE, CHAPTER = "number on the Twilio trunk", "Twilio", "03"
 SETTINGS = (
@@ -55,3 +55,13 @@ def create(ctx: Context, want: Desired) -> None:
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:
     # One call moves it: detached first, it would be on no trunk if the second one failed.
     found.raw.update(trunk_sid=ctx.require(sip_trunk).id)
+
+
+def removal(ctx: Context, want: Desired, found: Found) -> Removable:
+    if found.fields["trunk"] != want.fields["trunk"]:
+        return Removable("leave", f"is on another trunk ({found.fields['trunk']})")
+    return Removable("take out", "taken off the trunk; the number stays yours, and is paid for, until you release it")
+
+
+def remove(ctx: Context, want: Desired, found: Found) -> None:
+    ctx.require(sip_trunk).raw.phone_numbers(found.id).delete()

@@ -1,0 +1,271 @@
+"""Teardown: what the runbook made goes, in an order the clouds allow; everything else is as it was."""
+
+from __future__ import annotations
+
+import PureCloudPlatformClientV2 as sdk
+import pytest
+from orgs import ALL, chapter, differences, do, partner_maker, snapshot
+
+from byoc_helpers.exceptions import CheckFailed, Refused
+from byoc_helpers.resources import byoc_trunk, location, outbound_route, sip_trunk, site
+
+CUSTOM = {"name": "Short codes", "match_type": "regex", "classification": "National", "match": "^(8\\d{3})$", "normalized_format": "$1"}
+
+
+@pytest.fixture
+def partner(monkeypatch):
+    make = partner_maker("Teardown")
+    monkeypatch.setenv("BYOC_DESTROY", make().partner)
+    return make
+
+
+def teardown(params):
+    run = chapter("99", params)
+    run.removals()
+    table = run.remove()
+    return run, {row[1]: row[3] for row in table.rows}
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"number_plans": [CUSTOM]}, {"default_route": "delete"}, {"classifications": ["National"]},
+    {"phone_numbers": ["+33123456789", "+33123456790"], "assignments": [
+        {"number": "+33123456789", "person": "alice@example.com"},
+        {"number": "+33123456790", "call_route": "Reception", "flow": "Main Menu"}]},
+], ids=["demo", "custom plan", "default route deleted", "one classification", "numbers assigned"])
+def test_an_empty_org_is_afterwards_what_it_was(changes, partner):
+    params = partner(**changes)
+    before = snapshot(params, ids=True)
+    do(params, *ALL)
+    assert differences(before, snapshot(params, ids=True)) != []
+    run, _ = teardown(params)
+    assert run.require_removed() == "Nothing that the runbook made is left."
+    assert differences(before, snapshot(params, ids=True)) == []
+
+
+def test_on_an_empty_org_there_is_nothing_to_remove(partner):
+    params = partner()
+    before = snapshot(params)
+    run = chapter("99", params)
+    assert run.removals().rows == [] and run.remove().rows == []
+    assert differences(before, snapshot(params)) == []
+
+
+@pytest.mark.parametrize("choice", ["move", "delete"])
+@pytest.mark.parametrize("classifications", [["National", "International"], ["National", "International", "Emergency", "Network"]])
+def test_in_a_site_that_was_there_the_default_route_is_as_before(choice, classifications, partner):
+    """Same id, name, description, classifications: nothing of it may be lost on the way."""
+    params = partner(adopt=True, default_route=choice, classifications=classifications)
+    do(params, "02")
+    run = chapter("02", params)
+    home = run._ctx.require(site)
+    telephony = run.clouds.genesys.telephony
+    body = telephony.get_telephony_providers_edges_site(home.id)
+    body.description = "Headquarters, made by hand"
+    telephony.put_telephony_providers_edges_site(home.id, body)
+    default = next(r for r in outbound_route.read(run._ctx, home.id))
+    default.description = "As the platform made it. Keep!"
+    telephony.put_telephony_providers_edges_site_outboundroute(home.id, default.id, default)
+    before = snapshot(params, ids=True)
+    do(params, "03", "04", "05", "07")
+    _, done = teardown(params)
+    assert done["Paris Office"] == "= left"
+    after = snapshot(params, ids=True)
+    assert {k: v for k, v in before.items() if "route of" in k or k.startswith("site")} == {
+        k: v for k, v in after.items() if "route of" in k or k.startswith("site")}
+
+
+def test_the_list_comes_first_and_changes_nothing(partner):
+    params = partner()
+    do(params, *ALL)
+    before = snapshot(params)
+    table = chapter("99", params).removals()
+    assert [row[0] for row in table.rows] == [
+        "number of a person", "DID pool", "outbound route", "BYOC trunk", "number on the Twilio trunk", "Twilio origination URL",
+        "Twilio SIP trunk", "Twilio credential list", "Twilio IP access control list", "Genesys Cloud site", "Genesys Cloud location"]
+    assert next(r for r in table.rows if r[0] == "Twilio SIP trunk")[3:] == [
+        "- delete", (f"Twilio keeps {params.termination_uri} reserved for up to 30 days: nobody can have it until then. "
+                     "keep_domain: true empties the trunk and leaves it")]
+    assert table.caption == "Plan: 0 to add, 0 to change, 11 to destroy; 0 left"
+    assert chapter("99", partner(mode="plan")).remove() == "Plan: nothing is removed."
+    assert differences(before, snapshot(params)) == []
+
+
+def test_keep_domain_leaves_the_trunk_empty_and_a_new_run_fills_it(partner):
+    params = partner(keep_domain=True)
+    before = snapshot(params)
+    do(params, *ALL)
+    full = snapshot(params)
+    teardown(params)
+    uri = params.termination_uri
+    assert differences(before, snapshot(params)) == sorted(f"+ {k} {uri}" for k in ("lists of", "twilio trunk", "urls of"))
+    assert snapshot(params)[f"lists of {uri}"] == snapshot(params)[f"urls of {uri}"] == {"rows": []}
+    assert [r[3] for r in chapter("99", params).removals().rows] == ["= leave"]
+    do(params, *ALL)
+    assert differences(full, snapshot(params)) == []
+
+
+def test_without_keep_domain_the_domain_is_reserved(partner):
+    params = partner()
+    do(params, "03")
+    teardown(params)
+    with pytest.raises(Exception, match="21248"):
+        do(params, "03")
+
+
+@pytest.mark.parametrize(("answer", "sentence"), [("", "Nothing was removed: the answer"), ("demo", "Nothing was removed: the answer"),
+                                                   (None, "byoc destroy FILE --yes")])
+def test_without_the_word_nothing_is_removed(answer, sentence, partner, monkeypatch):
+    params = partner()
+    do(params, "03")
+    before = snapshot(params)
+    monkeypatch.delenv("BYOC_DESTROY")
+
+    def asked(prompt):
+        assert f'type the partner\'s name, "{params.partner}"' in prompt and "practice clouds" in prompt
+        if answer is None:
+            raise NotImplementedError
+        return answer
+
+    monkeypatch.setattr("builtins.input", asked)
+    with pytest.raises(Refused, match=sentence):
+        chapter("99", params).remove()
+    assert differences(before, snapshot(params)) == []
+
+
+def test_by_hand_the_partners_name_is_the_word(partner, monkeypatch):
+    params = partner()
+    do(params, "03")
+    monkeypatch.delenv("BYOC_DESTROY")
+    monkeypatch.setattr("builtins.input", lambda prompt: f" {params.partner} ")
+    assert chapter("99", params).remove().data["recap"]["removed"] == 5
+
+
+# ---------------------------------------------------------------- what others made, or changed
+
+
+def other_trunk(run, params):
+    return run.clouds.twilio.trunking.trunks.create(friendly_name="another", domain_name=f"other-{params.slug}.pstn.twilio.com")
+
+
+def edit_location_used(run, params):
+    telephony = run.clouds.genesys.telephony
+    body = telephony.get_telephony_providers_edges_site(run._ctx.require(site).id)
+    other = sdk.Site()
+    other.name, other.media_model, other.location = "Annex", "Cloud", body.location
+    telephony.post_telephony_providers_edges_sites(other)
+
+
+def edit_location_adopted(run, params):
+    body = sdk.LocationUpdateDefinition()
+    found = run._ctx.require(location)
+    body.version, body.notes = found.raw.version, "by hand"
+    run.clouds.genesys.locations.patch_location(found.id, body)
+
+
+def edit_description(run, params):
+    telephony = run.clouds.genesys.telephony
+    body = telephony.get_telephony_providers_edges_site(run._ctx.require(site).id)
+    body.description = f"Made by BYOC Runbook for {params.partner} and Sons."
+    telephony.put_telephony_providers_edges_site(body.id, body)
+
+
+def edit_trunk_in_another_route(run, params):
+    """A route of another site that uses our trunk."""
+    telephony = run.clouds.genesys.telephony
+    home, trunk = run._ctx.require(site), run._ctx.require(byoc_trunk)
+    route = sdk.OutboundRouteBase()
+    route.name, route.classification_types, route.enabled = "By hand", ["Network"], True
+    default = next(r for r in outbound_route.read(run._ctx, home.id) if r.name == outbound_route.DEFAULT)
+    default.classification_types = [c for c in default.classification_types if c != "Network"]
+    telephony.put_telephony_providers_edges_site_outboundroute(home.id, default.id, default)
+    reference = sdk.DomainEntityRef()
+    reference.id = trunk.id
+    route.external_trunk_bases = [reference]
+    telephony.post_telephony_providers_edges_site_outboundroutes(home.id, route)
+
+
+def twilio_trunk(run, params):
+    return run._ctx.require(sip_trunk).raw
+
+
+def edit_strangers_url(run, params):
+    twilio_trunk(run, params).origination_urls.create(weight=1, priority=20, enabled=True, friendly_name="b", sip_url="sip:backup.example.com")
+
+
+def edit_strangers_list(run, params):
+    mine = run.clouds.twilio.sip.ip_access_control_lists.create(friendly_name="office")
+    twilio_trunk(run, params).ip_access_control_lists.create(ip_access_control_list_sid=mine.sid)
+
+
+def edit_strangers_address(run, params):
+    acl = next(a for a in run.clouds.twilio.sip.ip_access_control_lists.list() if a.friendly_name == params.ip_acl_name)
+    acl.ip_addresses.create(friendly_name="office", ip_address="203.0.113.9", cidr_prefix_length=32)
+
+
+def edit_strangers_user(run, params):
+    users = next(c for c in run.clouds.twilio.sip.credential_lists.list() if c.friendly_name == params.credential_list_name)
+    users.credentials.create(username="somebody", password="Another1Password")
+
+
+def edit_lists_used_elsewhere(run, params):
+    acl = next(a for a in run.clouds.twilio.sip.ip_access_control_lists.list() if a.friendly_name == params.ip_acl_name)
+    users = next(c for c in run.clouds.twilio.sip.credential_lists.list() if c.friendly_name == params.credential_list_name)
+    other = other_trunk(run, params)
+    other.ip_access_control_lists.create(ip_access_control_list_sid=acl.sid)
+    other.credentials_lists.create(credential_list_sid=users.sid)
+
+
+def edit_number_moved(run, params):
+    number = run.clouds.twilio.numbers.list(phone_number=params.phone_numbers[0])[0]
+    number.update(trunk_sid=other_trunk(run, params).sid)
+
+
+def edit_plan_changed(run, params):
+    home = run._ctx.require(site)
+    telephony = run.clouds.genesys.telephony
+    plans = telephony.get_telephony_providers_edges_site_numberplans(home.id)
+    plans[0].name = "Renamed by hand"
+    telephony.put_telephony_providers_edges_site_numberplans(home.id, plans)
+
+
+@pytest.mark.parametrize(("edit", "kept"), [
+    (edit_location_used, {"Paris Office HQ": "= left"}),
+    (edit_location_adopted, {"Paris Office HQ": "= left"}),
+    (edit_description, {"Paris Office": "= left", "Paris Office HQ": "= left"}),
+    (edit_trunk_in_another_route, {"Twilio Trunk": "✘ still there", "Paris Office": "✘ still there", "Paris Office HQ": "✘ still there"}),
+    (edit_strangers_url, {"trunk": "= left", "PureCloud": "= left", "PureCloudUsers": "= left"}),
+    (edit_strangers_list, {"trunk": "= left", "PureCloud": "= left", "PureCloudUsers": "= left"}),
+    (edit_strangers_address, {"PureCloud": "- taken out"}),
+    (edit_strangers_user, {"PureCloudUsers": "- taken out"}),
+    (edit_lists_used_elsewhere, {"PureCloud": "= left", "PureCloudUsers": "= left"}),
+    (edit_number_moved, {"number": "= left"}),
+    (edit_plan_changed, {}),
+], ids=lambda value: getattr(value, "__name__", "").removeprefix("edit_"))
+def test_what_somebody_else_made_or_uses_stays(edit, kept, partner, monkeypatch):
+    params = partner()
+    monkeypatch.setitem(__import__("byoc_helpers.teardown").teardown.WAIT, "sandbox", 1.0)
+    do(params, *ALL)
+    edit(chapter("99", params), params)
+    run, done = teardown(params)
+    names = {"trunk": params.termination_uri, "PureCloud": params.ip_acl_name, "PureCloudUsers": params.credential_list_name,
+             "number": params.phone_numbers[0], "Twilio Trunk": params.trunk_name, "Paris Office": params.site_name,
+             "Paris Office HQ": params.location_name}
+    stayed = {name: result for name, result in done.items() if result in ("= left", "✘ still there", "- taken out") and name != "number plans"}
+    expected = {names[k]: v for k, v in kept.items()}
+    assert {k: v for k, v in stayed.items() if k in expected or v == "✘ still there"} == expected
+    if "✘ still there" in expected.values():
+        with pytest.raises(CheckFailed, match="in use"):
+            run.require_removed()
+    else:
+        run.require_removed()
+
+
+def test_other_partners_objects_stay(partner):
+    other = partner_maker("Neighbour")
+    params = partner()
+    do(params, *ALL)
+    stranger = other(partner=f"{params.partner} ltd", location_name="Other HQ", site_name="Other Office", emergency_number="+33987654321")
+    assert stranger.slug != params.slug
+    before = snapshot(stranger)
+    teardown(params)
+    assert differences(before, snapshot(stranger)) == []

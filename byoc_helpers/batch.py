@@ -1,30 +1,35 @@
-"""Partners one after the other, chapters in order, each run in a folder of its own.
+"""Partners side by side, chapters in order, each run in a folder of its own.
 
 `outputs/<partner>/<UTC time>/` gets the executed notebooks and `journal.jsonl`. A partner that fails stops
-there; the next one goes on.
+there; the others go on. Work goes through `concurrent.futures.Executor`: threads here, or a cluster's.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import itertools
 import json
 import os
 import re
+import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from .chapters import CHAPTERS, Chapter
+from . import kernels
+from .chapters import CHAPTERS, TEARDOWN, Chapter, find_chapter
 from .clouds import LIVE_VARIABLE
 from .display.tables import MIME
-from .exceptions import ParamsError, RunbookError
-from .params import Params, digest_password, load, read_yaml
-from .secrets import resolve
+from .partners import Partner
+from .secrets import redact
 
 Status = Literal["passed", "failed", "interrupted"]
 ROOT = Path(__file__).resolve().parent.parent
+STOPPED = "Stopped by hand. Run again with --resume: what exists is found, and the rest is done."
 
 
 @dataclass(frozen=True)
@@ -42,102 +47,160 @@ class ChapterResult:
 
 @dataclass(frozen=True)
 class PartnerResult:
-    """One partner's run."""
+    """One partner's run: `message` says why it failed outside a chapter, `note` what else is worth knowing."""
 
     partner: str
     folder: Path
     chapters: tuple[ChapterResult, ...]
     message: str = ""
+    interrupted: bool = False
+    note: str = ""
 
     @property
     def status(self) -> Status:
-        if self.message or any(c.status == "failed" for c in self.chapters):
-            return "failed"
-        return "interrupted" if any(c.status == "interrupted" for c in self.chapters) else "passed"
+        if self.interrupted or any(c.status == "interrupted" for c in self.chapters):
+            return "interrupted"
+        return "failed" if self.message or any(c.status == "failed" for c in self.chapters) else "passed"
 
 
-def load_all(paths: Iterable[str | Path], live: bool = False) -> list[tuple[Path, Params]]:
-    """Every file's checked params, with their secrets resolvable; all are checked before the first run starts.
+Tell = Callable[[Partner, Chapter | ChapterResult], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one partner's run is to do.
 
     Args:
-        paths: files, or folders whose *.yaml files are meant.
-        live: the second word for files with target: live.
-
-    Raises:
-        ParamsError: the problems of all files together.
+        out: folder that holds all records, usually outputs/.
+        chapters: which, in order; the first that fails is the last.
+        environment: variables for the kernels, beside the caller's own.
+        hidden: variables of the caller that the kernels must not see: other partners' secrets.
+        resume: leave out the chapters that the partner's last run passed.
     """
-    problems: list[str] = []
-    loaded: list[tuple[Path, Params]] = []
-    for path in _files(paths):
+
+    out: Path
+    chapters: tuple[Chapter, ...] = CHAPTERS
+    notebooks: Path = ROOT / "notebooks"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    resume: bool = False
+
+
+def run_all(
+    partners: Sequence[Partner],
+    plan: Run,
+    *,
+    executor: Executor | None = None,
+    jobs: int = 1,
+    tell: Tell = lambda partner, event: None,
+    done: Callable[[PartnerResult], None] = lambda result: None,
+) -> list[PartnerResult]:
+    """Run partners side by side, each one's chapters in order; a partner that fails stops alone.
+
+    Args:
+        executor: any `concurrent.futures.Executor`; None: `jobs` threads here.
+        tell: called as a chapter begins (its `Chapter`) and ends (its `ChapterResult`), from the threads here alone.
+        done: called as a partner ends.
+
+    Returns:
+        A result for each partner, in the order given; after Ctrl-C "interrupted" for what was under way or waiting.
+    """
+    prepare(partners)
+    secrets = frozenset().union(*(p.variables for p in partners))
+    results: dict[str, PartnerResult] = {}
+    stop = threading.Event()
+    pool = executor or ThreadPoolExecutor(max(1, jobs), thread_name_prefix="partner")
+    try:
+        extra: dict[str, Any] = {} if executor else {"tell": tell, "stopped": stop.is_set}
+        futures = {pool.submit(run_partner, p, replace(plan, hidden=secrets - p.variables), **extra): p for p in partners}
         try:
-            params = load(path)
-            _resolvable(params)
-        except RunbookError as error:
-            name = path.name
-            problems += [line if name in line else f"{path}: {line}" for line in str(error).splitlines()]
-            continue
-        if params.target == "live" and not live:
-            problems.append(f"{path}: target is live. Add --live to say that the real clouds are meant.")
-        loaded.append((path, params))
-    slugs: dict[str, Path] = {}
-    for path, params in loaded:
-        if params.slug in slugs:
-            problems.append(f'{path}: partner "{params.partner}" is also in {slugs[params.slug]}. A partner has one file.')
-        slugs.setdefault(params.slug, path)
-    if problems:
-        raise ParamsError(problems)
-    return loaded
+            for future in as_completed(futures):
+                results[futures[future].source] = result = _result(future, futures[future], plan.out)
+                done(result)
+        except KeyboardInterrupt:
+            stop.set()
+            for future in futures:
+                future.cancel()
+            from .engine import interrupt_all  # by now papermill has imported it
+
+            interrupt_all()
+            for future, partner in futures.items():
+                if partner.source not in results:
+                    results[partner.source] = _result(future, partner, plan.out)
+                    done(results[partner.source])
+    finally:
+        if executor is None:
+            pool.shutdown()
+    return [results[p.source] for p in partners]
 
 
-def _files(paths: Iterable[str | Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in map(Path, paths):
-        found += sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-    if not found:
-        raise ParamsError("There is no params file. Name one, e.g. params/demo.yaml.")
-    return found
+def _result(future: Future[PartnerResult], partner: Partner, out: Path) -> PartnerResult:
+    try:
+        return future.result()
+    except CancelledError:
+        return PartnerResult(partner.params.partner, out / partner.params.slug, (), STOPPED, interrupted=True)
+    except Exception as error:  # noqa: BLE001 - a worker that dies ends its partner's run, not the others'
+        why = f"The run of {partner.params.partner} broke off: {type(error).__name__}: {error}. Run it again with --resume."
+        return PartnerResult(partner.params.partner, out / partner.params.slug, (), redact(why))
 
 
-def _resolvable(params: Params) -> None:
-    digest_password(params)
-    for key in ("genesys_client_secret", "twilio_api_key_secret"):
-        if params.target == "live":
-            resolve(getattr(params, key), key=key)
+def prepare(partners: Iterable[Partner]) -> None:
+    """Start what all runs share, so that it gets ready while something else is done."""
+    kernels.warm_up()
+    if any(p.params.target == "sandbox" for p in partners):
+        from .sandbox import ensure_running
+
+        ensure_running()
 
 
 def run_partner(
-    path: Path,
-    params: Params,
-    out: Path,
-    *,
-    chapters: Iterable[Chapter] = CHAPTERS,
-    notebooks: Path = ROOT / "notebooks",
-    tell: Callable[[ChapterResult], None] = lambda result: None,
+    partner: Partner, plan: Run, *, tell: Tell = lambda partner, event: None, stopped: Callable[[], bool] = lambda: False
 ) -> PartnerResult:
     """Run one partner's chapters in order, up to the first that fails.
-
-    Args:
-        path: the params file, for papermill's injection.
-        out: folder that holds all records, usually outputs/.
-        tell: called after each chapter.
 
     Returns:
         The result; a failing chapter is a result, not an exception.
     """
     from filelock import FileLock, Timeout
 
-    home = out / params.slug
+    home, name = plan.out / partner.params.slug, partner.params.partner
     try:
         home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(home / ".lock", timeout=0)
-        with lock:
-            folder = _folder(home)
-            return _run(read_yaml(path), params, folder, chapters, notebooks, tell)
+        with FileLock(home / ".lock", timeout=0):
+            chapters = plan.chapters
+            if plan.resume:
+                passed = _passed(home, partner)
+                chapters = tuple(itertools.dropwhile(lambda c: c.name in passed, chapters))
+                if not chapters:
+                    return PartnerResult(name, home, (), note="passed before")
+            return _run(partner, replace(plan, chapters=chapters), _folder(home), tell, stopped)
     except Timeout:
-        return PartnerResult(params.partner, home, (), f"Another run of {params.partner} is under way. Wait for its end, then run again.")
+        return PartnerResult(name, home, (), f"Another run of {name} is under way. Wait for its end, then run again.")
     except OSError as error:
-        return PartnerResult(params.partner, home, (), f"The record can't be written to {home} ({error.strerror}). "
-                             "Make room or choose another folder with --out.")
+        return PartnerResult(name, home, (), f"The record can't be written to {home} ({error.strerror}). "
+                             "Make room or choose another folder with --out, then run again: what exists is found.")
+
+
+def _passed(home: Path, partner: Partner) -> set[str]:
+    """Chapters whose latest notebook, since the last teardown, ended well with the very same parameters."""
+    latest: dict[str, bool] = {}
+    for folder in sorted((f for f in home.iterdir() if f.is_dir()), reverse=True):
+        for notebook in folder.glob("*.ipynb"):
+            if notebook.stem not in latest:
+                latest[notebook.stem] = _ended_well(notebook, partner)
+        if TEARDOWN.name in latest:
+            break
+    return {name for name, well in latest.items() if well}
+
+
+def _ended_well(notebook: Path, partner: Partner) -> bool:
+    try:
+        run = json.loads(notebook.read_text("utf-8"))["metadata"]["papermill"]
+        fields = find_chapter(notebook.stem).fields
+    except (OSError, ValueError, KeyError):
+        return False
+    values = {k: v for k, v in partner.raw.items() if k in fields}
+    return bool(run.get("end_time")) and not run.get("exception") and run.get("parameters") == values and values.get("mode") != "plan"
 
 
 def _folder(home: Path) -> Path:
@@ -152,26 +215,31 @@ def _folder(home: Path) -> Path:
     raise FileExistsError(0, "a hundred runs in one second", str(home))
 
 
-def _run(raw, params, folder, chapters, notebooks, tell) -> PartnerResult:
-    environment = {**os.environ, "BYOC_JOURNAL": str(folder / "journal.jsonl"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    if params.target == "live":
+def _run(partner: Partner, plan: Run, folder: Path, tell: Tell, stopped: Callable[[], bool]) -> PartnerResult:
+    environment = {k: v for k, v in os.environ.items() if k not in plan.hidden}
+    environment |= {"BYOC_JOURNAL": str(folder / "journal.jsonl"), "PYDEVD_DISABLE_FILE_VALIDATION": "1", **plan.environment}
+    if partner.params.target == "live":
         environment[LIVE_VARIABLE] = "yes"
-    done: list[ChapterResult] = []
-    for chapter in chapters:
-        result = _chapter(chapter, raw, notebooks, folder, environment)
-        done.append(result)
-        tell(result)
-        if result.status != "passed":
+    results: list[ChapterResult] = []
+    for chapter in plan.chapters:
+        if stopped():
+            return PartnerResult(partner.params.partner, folder, tuple(results), STOPPED, interrupted=True)
+        tell(partner, chapter)
+        results.append(_chapter(chapter, partner, plan.notebooks, folder, environment, stopped))
+        tell(partner, results[-1])
+        if results[-1].status != "passed":
             break
-    return PartnerResult(params.partner, folder, tuple(done))
+    return PartnerResult(partner.params.partner, folder, tuple(results))
 
 
-def _chapter(chapter: Chapter, raw: dict[str, Any], notebooks: Path, folder: Path, environment: dict[str, str]) -> ChapterResult:
+def _chapter(
+    chapter: Chapter, partner: Partner, notebooks: Path, folder: Path, environment: dict[str, str], stopped: Callable[[], bool]
+) -> ChapterResult:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
     target, began = folder / f"{chapter.name}.ipynb", time.monotonic()
-    values = {k: v for k, v in raw.items() if k in chapter.fields}
+    values = {k: v for k, v in partner.raw.items() if k in chapter.fields}
     status: Status
     try:
         papermill.execute_notebook(
@@ -181,10 +249,14 @@ def _chapter(chapter: Chapter, raw: dict[str, Any], notebooks: Path, folder: Pat
         status, message = "passed", ""
     except PapermillExecutionError as error:
         status, message = "failed", _sentence(error)
-    except KeyboardInterrupt:
-        status, message = "interrupted", "Stopped by hand. Run again: what exists is found, and the rest is done."
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+            raise
+        status, message = "failed", f"The notebook could not be run: {error}"
     except Exception as error:  # noqa: BLE001 - a kernel that dies or never starts ends this partner's run, not the others'
-        status, message = "failed", f"The notebook could not be run: {type(error).__name__}: {error}"
+        status, message = "failed", redact(f"The notebook could not be run: {type(error).__name__}: {error}")
+    if status == "failed" and stopped():
+        status, message = "interrupted", STOPPED
     return ChapterResult(chapter.name, chapter.title, status, time.monotonic() - began, target, _recap(target), message)
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
-from . import batch
-from .chapters import CHAPTERS, find_chapter
+from . import batch, kernels
+from .chapters import CHAPTERS, TEARDOWN, find_chapter
 from .clouds import LIVE_VARIABLE
+from .display.progress import Progress
 from .exceptions import RunbookError
-from .params import load, schema, warnings
+from .params import load, schema, shown_path, warnings
+from .partners import Partner, load_all
+from .reconcile import Change
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Connect Genesys Cloud orgs to the phone network through Twilio, by notebook.")
@@ -28,41 +33,59 @@ app.add_typer(sandbox_app, name="sandbox")
 progress = Console(stderr=True, highlight=False)
 result = Console(highlight=False, soft_wrap=True)
 
-Files = Annotated[list[Path], typer.Argument(help="Params files, or folders of them.")]
+Files = Annotated[list[Path], typer.Argument(help="Params files (YAML, or CSV with a row a partner), or folders of them.")]
+Live = Annotated[bool, typer.Option("--live", help="The real clouds are meant, where a file says target: live.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the records.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.command()
 def run(
     files: Files,
-    live: Annotated[bool, typer.Option("--live", help="The real clouds are meant, where a file says target: live.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="How many partners at a time.")] = 2 * (os.cpu_count() or 1),
+    live: Live = False,
     only: Annotated[str, typer.Option(help="Run this chapter alone, e.g. 04.")] = "",
     start: Annotated[str, typer.Option("--from", help="Begin at this chapter.")] = "",
-    out: Annotated[Path, typer.Option(help="Folder for the records.")] = batch.ROOT / "outputs",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    mode: Annotated[str, typer.Option(help="apply or plan, for all partners, whatever their files say.")] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="Leave out what a partner's last run passed.")] = False,
+    out: Out = batch.ROOT / "outputs",
+    as_json: AsJson = False,
 ) -> None:
-    """Run every chapter headless, one partner after the other."""
+    """Run every chapter headless, partners side by side."""
+    kernels.warm_up()
     try:
         chapters = [find_chapter(only)] if only else [c for c in CHAPTERS if not start or c.number >= find_chapter(start).number]
     except KeyError as error:
         _fail(str(error.args[0]))
-    loaded = batch.load_all(files, live)
-    results = []
-    for path, params in loaded:
-        where = "[bold red]LIVE CLOUDS[/]" if params.target == "live" else "practice clouds"
-        progress.print(f"[bold]{params.partner}[/] on {where} ({path})")
-        results.append(batch.run_partner(path, params, out, chapters=chapters, tell=_tell))
-        if results[-1].status == "interrupted":
-            break
+    if mode not in ("", "apply", "plan"):
+        _fail(f'--mode is "{mode}". Write apply or plan.')
+    loaded = [_in_mode(p, mode) for p in load_all(files, live)]
+    _run(loaded, batch.Run(out, tuple(chapters), resume=resume), jobs, as_json)
+
+
+def _in_mode(partner: Partner, mode: str) -> Partner:
+    if not mode:
+        return partner
+    return replace(partner, params=partner.params.model_copy(update={"mode": mode}), raw={**partner.raw, "mode": mode})
+
+
+def _run(partners: list[Partner], plan: batch.Run, jobs: int, as_json: bool) -> NoReturn:
+    """Run, show the progress on stderr and the result on stdout, and end with the exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch that is told to end does so as with Ctrl-C
+    with Progress(partners, plan.chapters) as shown:
+        results = batch.run_all(partners, plan, jobs=jobs, tell=shown.tell, done=shown.done)
     if as_json:
         result.print_json(json.dumps([_plain(r) for r in results]))
     else:
         for r in results:
-            counts = {k: sum(c.recap.get(k, 0) for c in r.chapters) for k in ("created", "updated", "unchanged")}
-            recap = " ".join(f"{k}={n}" for k, n in counts.items())
-            failed = sum(c.status == "failed" for c in r.chapters) + bool(r.message)
-            result.print(f"{r.partner}: {r.status} {recap} failed={failed}\n  executed notebooks: {_shown(r.folder)}", markup=False)
-            if r.message:
-                progress.print(r.message, style="red", markup=False)
+            counts: dict[str, int] = {}
+            for c in r.chapters:
+                for what, n in c.recap.items():
+                    counts[what] = counts.get(what, 0) + n
+            recap = " ".join(f"{what.replace(' ', '_')}={n}" for what, n in counts.items() if n)
+            failed = sum(c.status == "failed" for c in r.chapters) + bool(r.message and not r.interrupted)
+            said = " ".join(filter(None, [f"{r.partner}: {r.status}", recap, f"failed={failed}", r.note and f"({r.note})"]))
+            result.print(f"{said}\n  record: {_where(r.folder)}", markup=False)
     states = {r.status for r in results}
     raise typer.Exit(130 if "interrupted" in states else 1 if "failed" in states else 0)
 
@@ -70,67 +93,133 @@ def run(
 @app.command()
 def plan(
     files: Files,
-    live: Annotated[bool, typer.Option("--live", help="The real clouds are meant, where a file says target: live.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    live: Live = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Save the plan here, to be approved and applied.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Show what a run would change; changes nothing. Exit code 0: nothing to do, 2: changes, 1: failed or refused."""
-    from .display import objects
-    from .runbook import Runbook
+    """Show what a run would change, or has been changed by hand since; changes nothing.
 
+    Exit code 0: nothing to do, 2: changes, 1: failed or refused.
+    """
+    from . import plans
+    from .display import objects
+
+    failed, planned, shown, total = False, [], [], dict.fromkeys(("create", "update", "delete", "unchanged", "refused"), 0)
+    partners = load_all(files, live)
     if live:
         os.environ[LIVE_VARIABLE] = "yes"
-    failed, plans, total = False, [], {"create": 0, "update": 0, "delete": 0, "unchanged": 0, "refused": 0}
-    for path, params in batch.load_all(files, live):
-        progress.print(f"[bold]{params.partner}[/] ({path})")
-        changes = []
+    for partner in partners:
+        progress.print(f"[bold]{partner.params.partner}[/] ({partner.source})")
+        changes: list[Change] = []
         try:
-            for chapter in CHAPTERS:
-                book = Runbook(chapter, params.model_copy(update={"mode": "plan"}))
-                for kind in chapter.kinds:
-                    book.apply(kind)
-                changes += book.planned
+            changes = plans.make(partner.params)
         except RunbookError as error:
-            progress.print(f"{params.partner}: {error}", style="red", markup=False)
+            progress.print(f"{partner.params.partner}: {error}", style="red", markup=False)
             failed = True
+        planned.append((partner, changes))
         counts = objects.plan_counts(changes)
         total = {key: total[key] + counts[key] for key in total}
         table = objects.plan_table(changes)
-        plans.append({"partner": params.partner, "counts": counts, "columns": list(table.columns), "rows": [list(r) for r in table.rows]})
+        shown.append({"partner": partner.params.partner, "counts": counts, "changes": [plans.plain(c) for c in changes],
+                      "columns": list(table.columns), "rows": [list(r) for r in table.rows]})
         if not as_json:
             result.print(repr(table), markup=False)
     if as_json:
-        result.print_json(json.dumps(plans))
+        result.print_json(json.dumps(shown, default=str))
+    if out is not None and not failed and not total["refused"]:
+        digest = plans.save(out, planned)
+        progress.print(f"Saved as {shown_path(out)}, SHA-256 {digest}. To carry it out: byoc apply --plan {shown_path(out)}", markup=False)
+    elif out is not None:
+        progress.print("Not saved: a plan that would fail or be refused can't be applied.", style="red", markup=False)
     raise typer.Exit(1 if failed or total["refused"] else 2 if total["create"] + total["update"] + total["delete"] else 0)
 
 
-def _tell(done: batch.ChapterResult) -> None:
-    mark = {"passed": "[green]✔[/]", "failed": "[red]✘[/]", "interrupted": "[yellow]◼[/]"}[done.status]
-    recap = ", ".join(f"{n} {what}" for what, n in done.recap.items() if n)
-    progress.print(f"  {mark} {done.chapter:<18} {done.status:<8} {done.seconds:5.1f} s  {recap}")
-    if done.message:
-        progress.print("\n".join(f"    {line}" for line in done.message.splitlines()), style="red", markup=False)
+@app.command("apply")
+def apply_plan(
+    path: Annotated[Path, typer.Option("--plan", help="A plan that `byoc plan FILE --out PLAN` saved.")],
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="How many partners at a time.")] = 2 * (os.cpu_count() or 1),
+    live: Live = False,
+    out: Out = batch.ROOT / "outputs",
+    as_json: AsJson = False,
+) -> None:
+    """Carry out a saved plan, exactly; or refuse, and say what has changed since it was made."""
+    from . import plans
+
+    digest, saved = plans.load(path)
+    if not live and any(p.params.target == "live" for p, _ in saved):
+        _fail(f"{path}: target is live. Add --live to say that the real clouds are meant.")
+    if live:
+        os.environ[LIVE_VARIABLE] = "yes"
+    changed = []
+    for partner, approved in saved:
+        now = [plans.plain(c) for c in plans.make(partner.params)]
+        changed += [f"{partner.params.partner}: {line}" for line in plans.moved(approved, json.loads(json.dumps(now, default=str)))]
+    if changed:
+        _fail("\n".join(["The plan is not applied, because this has changed since it was made:", *changed, "Make a new plan."]))
+    progress.print(f"Plan {shown_path(path)}, SHA-256 {digest}: nothing has changed since it was made.", markup=False)
+    environment = {plans.VARIABLE: str(path.resolve())}
+    _run([_in_mode(p, "apply") for p, _ in saved], batch.Run(out, environment=environment), jobs, as_json)
+
+
+@app.command()
+def destroy(
+    files: Files,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove what the list shows, without asking.")] = False,
+    keep_domain: Annotated[bool, typer.Option("--keep-domain", help="Empty the Twilio trunk and leave it: its domain stays yours.")] = False,
+    live: Live = False,
+    out: Out = batch.ROOT / "outputs",
+    as_json: AsJson = False,
+) -> None:
+    """Remove what the runbook made for a partner; shows the list first, and asks."""
+    from .display import objects
+    from .runbook import DESTROY_VARIABLE, Runbook
+    from .teardown import listing
+
+    partners = load_all(files, live)
+    if live:
+        os.environ[LIVE_VARIABLE] = "yes"
+    if keep_domain:
+        partners = [replace(p, params=p.params.model_copy(update={"keep_domain": True}), raw={**p.raw, "keep_domain": True}) for p in partners]
+    states = set()
+    for partner in partners:
+        params = partner.params
+        table = objects.removal_table(listing(Runbook(TEARDOWN, params)._ctx), tried=False)
+        where = "[bold red]LIVE CLOUDS[/]" if params.target == "live" else "practice clouds"
+        progress.print(f"[bold]{params.partner}[/] on {where} ({partner.source})")
+        progress.print(repr(table), markup=False)
+        if not yes and (not sys.stdin.isatty() or typer.prompt(f"To remove these, type the partner's name, {params.partner}", err=True) != params.partner):
+            progress.print(f"{params.partner}: nothing was removed. Headless, add --yes.", style="red", markup=False)
+            states.add("refused")
+            continue
+        plan = batch.Run(out, (TEARDOWN,), environment={DESTROY_VARIABLE: params.partner})
+        try:
+            _run([partner], plan, 1, as_json)
+        except typer.Exit as done:
+            states.add({0: "passed", 130: "interrupted"}.get(done.exit_code, "failed"))
+        if "interrupted" in states:
+            break
+    raise typer.Exit(130 if "interrupted" in states else 1 if states - {"passed"} else 0)
 
 
 def _plain(r: batch.PartnerResult) -> dict:
-    return {"partner": r.partner, "status": r.status, "folder": _shown(r.folder), "message": r.message, "chapters": [
+    return {"partner": r.partner, "status": r.status, "folder": _where(r.folder), "message": r.message, "chapters": [
         {"chapter": c.chapter, "status": c.status, "seconds": round(c.seconds, 2), "recap": c.recap, "message": c.message}
         for c in r.chapters]}
 
 
-def _shown(path: Path) -> str:
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+def _where(folder: Path) -> str:
+    folder = folder.resolve()
+    return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
 
 
 @params_app.command("check")
 def check(files: Files) -> None:
     """Check params files and that their secrets can be resolved; calls no cloud."""
-    for path, params in batch.load_all(files, live=True):
+    for partner in load_all(files, live=True):
+        params = partner.params
         for warning in warnings(params):
-            progress.print(f"{path}: {warning}", style="yellow", markup=False)
-        result.print(f"{_shown(path)}: {params.partner}, target {params.target}: all parameters are right", markup=False)
+            progress.print(f"{partner.source}: {warning}", style="yellow", markup=False)
+        result.print(f"{partner.source}: {params.partner}, target {params.target}: all parameters are right", markup=False)
 
 
 @params_app.command("schema")

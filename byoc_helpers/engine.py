@@ -10,8 +10,12 @@ chapter's first cell refuses them.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import re
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +70,29 @@ class ByocEngine(Engine):
         if "transport_encryption" in client.km.trait_names():
             client.km.transport_encryption = "auto"
         _relative(nb_man.nb)
-        client.execute(**({"env": env} if env else {}))
+        with _running(client):
+            client.execute(**({"env": env} if env else {}))
+
+
+_clients: set[PapermillNotebookClient] = set()
+
+
+@contextlib.contextmanager
+def _running(client: PapermillNotebookClient) -> Iterator[None]:
+    _clients.add(client)
+    try:
+        yield
+    finally:
+        _clients.discard(client)
+
+
+def interrupt_all() -> None:
+    """Ctrl-C for every kernel that this process has under way: its cell ends with KeyboardInterrupt, and is recorded so."""
+    for client in tuple(_clients):
+        provisioner = client.km.provisioner if client.km else None
+        if provisioner is not None and provisioner.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(provisioner.pid, signal.SIGINT)
 
 
 def _relative(notebook: Any) -> None:

@@ -183,9 +183,9 @@ class _Nursery:
 
     def close(self) -> None:
         if os.getpid() == self.owner:
-            if self.process.stdin:
-                self.process.stdin.close()  # its sign to end
+            self.process.kill()
             self.process.wait()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 _lock = threading.Lock()

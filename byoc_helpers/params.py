@@ -340,7 +340,7 @@ def load(path: str | Path) -> Params:
         ParamsError: unreadable, not YAML, a key twice, unknown or missing, a wrong value, or text that YAML
             would turn into something else (an unquoted phone number, postal code, or country NO).
     """
-    return validate(read_yaml(path), source=_shown(path))
+    return validate(read_yaml(path), source=shown_path(path))
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -349,7 +349,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises:
         ParamsError: as `load`, but for the values' own rules.
     """
-    shown = _shown(path)
+    shown = shown_path(path)
     try:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -415,7 +415,7 @@ def _wants_text(annotation: Any) -> bool:
     return "int" not in str(annotation).lower() and "bool" not in str(annotation).lower()
 
 
-def _shown(path: str | Path) -> str:
+def shown_path(path: str | Path) -> str:
     """Path as messages show it: relative to the working folder where it lies under it."""
     try:
         return str(Path(path).resolve().relative_to(Path.cwd()))

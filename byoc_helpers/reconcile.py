@@ -81,15 +81,21 @@ def preview(ctx: Context, kind: Kind) -> list[Change]:
         try:
             change = plan(ctx, kind, want)
             _refuse_strangers(ctx, change)
-            if change.action != "unchanged" and hasattr(kind, "effects"):
-                others = kind.effects(ctx, want)
-                change = replace(change, effects=tuple((r.name, ", ".join((*left, *held)), ", ".join(left)) for r, held, left in others))
+            change = _with_effects(ctx, change)
         except NotYet as error:
             change = Change(kind, want, None, unknown, waits_for=str(error))
         except (Refused, CheckFailed) as error:
             change = Change(kind, want, None, (), refused=str(error))
         changes.append(change)
     return changes
+
+
+def _with_effects(ctx: Context, change: Change) -> Change:
+    """The change with what it does to other objects on the way."""
+    if change.action == "unchanged" or not hasattr(change.kind, "effects"):
+        return change
+    others = change.kind.effects(ctx, change.want)
+    return replace(change, effects=tuple((r.name, ", ".join((*left, *held)), ", ".join(left)) for r, held, left in others))
 
 
 def same(old: Any, new: Any) -> bool:
@@ -101,8 +107,10 @@ def same(old: Any, new: Any) -> bool:
     return old == new or (new in ("", None) and old in ("", None))
 
 
-def apply(ctx: Context, kind: Kind, want: Desired) -> Outcome:
+def apply(ctx: Context, kind: Kind, want: Desired, allow: Callable[[Change], None] | None = None) -> Outcome:
     """Make the object as wanted, and return it as read back.
+
+    `allow` is asked before each write, and raises to forbid it.
 
     Raises:
         Refused: it exists, differs, and the runbook did not make it (`adopt` takes it over); or somebody else
@@ -123,6 +131,8 @@ def apply(ctx: Context, kind: Kind, want: Desired) -> Outcome:
                 raise Refused(f'The {kind.KIND} "{want.name}" is being changed by somebody else ({", ".join(sorted(moved))}) '
                               "at the same time. Agree with them, then run again.")
         _refuse_strangers(ctx, change)
+        if allow is not None:
+            allow(_with_effects(ctx, change))
         first, before = first or change, change
         try:
             if change.found is None:

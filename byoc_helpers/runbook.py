@@ -141,6 +141,12 @@ class Runbook:
             return objects.plan_table(self.planned)
         return objects.recap_table(self.outcomes, f"Chapter {self.chapter.number}, {self.chapter.title}")
 
+    @functools.cached_property
+    def _approved(self) -> Callable[[reconcile.Change], None] | None:
+        from .plans import Approved  # that module makes plans with this one
+
+        return Approved.of_environment(self.params)
+
     # ------------------------------------------------------------ doing
 
     def apply(self, kind: str) -> Table:
@@ -155,7 +161,7 @@ class Runbook:
                 changes = reconcile.preview(self._ctx, module)
                 self.planned += changes
                 return objects.plan_table(changes)
-            done = [reconcile.apply(self._ctx, module, want) for want in module.desired(self._ctx)]
+            done = [reconcile.apply(self._ctx, module, want, self._approved) for want in module.desired(self._ctx)]
         except Forbidden as error:
             raise self._with_permissions(error) from None
         self.outcomes += done

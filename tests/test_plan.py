@@ -16,6 +16,7 @@ from byoc_helpers import batch, journal
 from byoc_helpers.chapters import CHAPTERS, find_chapter
 from byoc_helpers.cli import app
 from byoc_helpers.params import load
+from byoc_helpers.partners import load_all
 from byoc_helpers.runbook import Runbook
 
 
@@ -107,5 +108,5 @@ def test_every_cell_of_every_chapter_can_be_planned_on_an_empty_org(own, root):
 
 def test_a_plan_headless(own, tmp_path):
     own.write_text(own.read_text() + "mode: plan\n")
-    (chapter,) = batch.run_partner(own, load(own), tmp_path / "out", chapters=[find_chapter("05")]).chapters
+    (chapter,) = batch.run_partner(load_all([own])[0], batch.Run(tmp_path / "out", (find_chapter("05"),))).chapters
     assert (chapter.status, chapter.recap) == ("passed", {"to add": 1, "to change": 0, "to destroy": 0, "unchanged": 0})

@@ -17,13 +17,15 @@ from orgs import do
 from byoc_helpers import authoring, batch, sandbox, secrets
 from byoc_helpers.chapters import CHAPTERS, find_chapter
 from byoc_helpers.params import load
+from byoc_helpers.partners import load_all
 
 ROOT = Path(__file__).resolve().parent.parent
 SECOND = ROOT / "tests" / "data" / "second.yaml"
 
 
 def run(path: Path, out: Path, **kwargs) -> batch.PartnerResult:
-    return batch.run_partner(path, load(path), out, **kwargs)
+    (partner,) = load_all([path])
+    return batch.run_partner(partner, batch.Run(out, **kwargs))
 
 
 def total(result: batch.PartnerResult, what: str) -> int:
@@ -158,7 +160,7 @@ def test_a_chapters_first_cell_refuses_what_papermill_lets_through(parameters, s
 
 def test_a_failed_check_is_a_sentence_that_says_what_to_do(demo, tmp_path):
     path = variant(demo, tmp_path, partner="No such site", edge_site="PureCloud Voice - Mars")
-    result = run(path, tmp_path, chapters=[find_chapter("01")])
+    result = run(path, tmp_path, chapters=(find_chapter("01"),))
     (chapter,) = result.chapters
     assert (result.status, chapter.status) == ("failed", "failed")
     assert 'Sites: expected "PureCloud Voice - Mars", found PureCloud Voice - AWS' in chapter.message and "set edge_site" in chapter.message
@@ -173,7 +175,7 @@ def test_a_failed_check_is_a_sentence_that_says_what_to_do(demo, tmp_path):
 ])
 def test_chapters_in_the_wrong_order(number, said, demo, tmp_path):
     path = variant(demo, tmp_path, partner=f"Wrong order {number}")
-    (chapter,) = run(path, tmp_path, chapters=[find_chapter(number)]).chapters
+    (chapter,) = run(path, tmp_path, chapters=(find_chapter(number),)).chapters
     assert chapter.status == "failed" and said in chapter.message
 
 
@@ -199,7 +201,7 @@ def test_a_setting_changed_by_hand_is_put_right_and_named(demo, tmp_path):
     path = variant(demo, tmp_path, partner="Hand", identifier="hand", termination_domain="hand")
     do(load(path), "02", "03", "04")
     changed = variant(path, tmp_path, caller_name="Other name", codecs=["audio/pcma"])
-    (chapter,) = run(changed, tmp_path, chapters=[find_chapter("04")]).chapters
+    (chapter,) = run(changed, tmp_path, chapters=(find_chapter("04"),)).chapters
     assert chapter.recap == {"created": 0, "updated": 1, "unchanged": 0}
     table = "\n".join(o.get("data", {}).get("text/plain", "") for o in outputs(chapter.notebook))
     assert re.search(r"callingName\s+Other name\s+~ was PartnerABC", table)

@@ -18,6 +18,7 @@ from byoc_helpers import batch, runbook, sandbox
 from byoc_helpers.chapters import find_chapter
 from byoc_helpers.exceptions import CheckFailed, DeadlineExceeded, RunbookError, SandboxError
 from byoc_helpers.params import load
+from byoc_helpers.partners import load_all
 from byoc_helpers.sandbox.scenarios import SCENARIOS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,7 +53,7 @@ class Partner:
 
     def headless(self, number: str) -> str:
         """A chapter as a batch runs it: "passed", or the sentence it failed with."""
-        (chapter,) = batch.run_partner(self.path, self.params, self.folder, chapters=[find_chapter(number)]).chapters
+        (chapter,) = batch.run_partner(load_all([self.path])[0], batch.Run(self.folder, (find_chapter(number),))).chapters
         return chapter.message or chapter.status
 
     def mend(self) -> str:

@@ -16,18 +16,21 @@ from rich.console import Console
 
 from . import batch, kernels
 from .chapters import CHAPTERS, TEARDOWN, find_chapter
-from .clouds import LIVE_VARIABLE
+from .clouds import LIVE_VARIABLE, Clouds
 from .display.progress import Progress
-from .exceptions import RunbookError
-from .params import load, schema, shown_path, warnings
+from .exceptions import RunbookError, SecretError
+from .params import load, password_problem, schema, shown_path, warnings
 from .partners import Partner, load_all
 from .reconcile import Change
+from .secrets import forget, resolve, store
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Connect Genesys Cloud orgs to the phone network through Twilio, by notebook.")
 params_app = typer.Typer(no_args_is_help=True, help="Check params files; print their JSON Schema.")
+password_app = typer.Typer(no_args_is_help=True, help="The digest password that both clouds share.")
 sandbox_app = typer.Typer(no_args_is_help=True, help="The practice clouds.")
 app.add_typer(params_app, name="params")
+app.add_typer(password_app, name="password")
 app.add_typer(sandbox_app, name="sandbox")
 
 progress = Console(stderr=True, highlight=False)
@@ -210,6 +213,57 @@ def _plain(r: batch.PartnerResult) -> dict:
 def _where(folder: Path) -> str:
     folder = folder.resolve()
     return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
+
+
+@password_app.command("generate")
+def generate_password(reference: Annotated[str, typer.Argument(help="Where to keep it: keyring:SERVICE/USER.")]) -> None:
+    """Make a digest password that meets both clouds' rules, and keep it in the keychain. It is never shown."""
+    from .rotation import generate
+
+    try:
+        resolve(reference, key="password")
+    except SecretError:
+        store(reference, generate(), key="password")
+    else:
+        _fail(f"{reference} holds a password already. Nothing was changed. To replace it on both sides: byoc password rotate FILE.")
+    result.print(f"Kept. In the params: digest_password: \"{reference}\"", markup=False)
+
+
+@password_app.command("rotate")
+def rotate_password(
+    file: Annotated[Path, typer.Argument(help="The partner's params file.")],
+    new: Annotated[str, typer.Option("--new", help="Reference to the new password; without it one is made, where digest_password is keyring:.")] = "",
+    live: Live = False,
+) -> None:
+    """Change the digest password in both clouds, with no moment in which calls would be refused."""
+    from .resources.base import Context
+    from .rotation import generate, rotate
+
+    (partner,) = load_all([file], live)
+    params, kept = partner.params, f"{partner.params.digest_password}.next"
+    if live:
+        os.environ[LIVE_VARIABLE] = "yes"
+    if new:
+        secret = resolve(new, key="--new")
+    elif params.digest_password.startswith("keyring:"):
+        try:
+            secret = resolve(kept, key="digest_password")  # of a rotation that broke off
+        except SecretError:
+            secret = generate()
+            store(kept, secret, key="digest_password")
+    else:
+        _fail(f"digest_password is {params.digest_password}, which the runbook can't write. Say where the new password is: --new env:NAME.")
+    problem = password_problem(secret.reveal())
+    if problem:
+        _fail(f"The new password is too weak for Twilio. {problem} Nothing was changed.")
+    for line in rotate(Context(params, Clouds(params)), secret):
+        progress.print(line, markup=False)
+    if new:
+        result.print(f"Done. Now put the new password where the params point to: {params.digest_password}", markup=False)
+    else:
+        store(params.digest_password, secret, key="digest_password")
+        forget(kept)
+        result.print(f"Done. {params.digest_password} holds the new password.", markup=False)
 
 
 @params_app.command("check")

@@ -317,17 +317,22 @@ def digest_password(params: Params) -> Secret:
         ParamsError: the password is too weak; the sentence does not repeat it.
     """
     secret = resolve(params.digest_password, key="digest_password")
-    value = secret.reveal()
+    problem = password_problem(secret.reveal())
+    if problem:
+        raise ParamsError(f"digest_password: the password behind {params.digest_password} is too weak for Twilio. "
+                          f"{problem} Choose another and store it there.")
+    return secret
+
+
+def password_problem(value: str) -> str:
+    """What a digest password lacks for Twilio, as a sentence that does not repeat it; empty if nothing."""
     lacking = [what for what, ok in (
         ("at least 12 characters", len(value) >= 12),
         ("a capital letter", re.search(r"[A-Z]", value)),
         ("a small letter", re.search(r"[a-z]", value)),
         ("a digit", re.search(r"[0-9]", value)),
     ) if not ok]
-    if lacking:
-        raise ParamsError(f"digest_password: the password behind {params.digest_password} is too weak for Twilio. "
-                          f"It lacks {', '.join(lacking)}. Choose another and store it there.")
-    return secret
+    return f"It lacks {', '.join(lacking)}." if lacking else ""
 
 
 # ---------------------------------------------------------------- reading a file

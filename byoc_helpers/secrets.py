@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import html
 import json
@@ -119,6 +120,36 @@ def _keyring(name: str, key: str) -> str:
         raise SecretError(f"{key}: the keychain has no entry {service} / {user}. "
                           f"Add it with `keyring set {service} {user}`.")
     return value
+
+
+def store(reference: str, secret: Secret, *, key: str) -> None:
+    """Put a secret where a keyring: reference points to.
+
+    Raises:
+        SecretError: it is another kind of reference, or the keychain refuses.
+    """
+    scheme, _, rest = reference.partition(":")
+    service, _, user = rest.rpartition("/")
+    if scheme != "keyring" or not service or not user:
+        raise SecretError(f"{key}: {reference} is not the keychain's. Only keyring:SERVICE/USER can be written; the runbook writes "
+                          "no secret to a file.")
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        keyring.set_password(service, user, secret.reveal())
+    except KeyringError as error:
+        raise SecretError(f"{key}: the keychain could not be written ({type(error).__name__}). Unlock it, or install one.") from None
+
+
+def forget(reference: str) -> None:
+    """Remove what a keyring: reference points to; nothing there is fine."""
+    import keyring
+    from keyring.errors import KeyringError
+
+    service, _, user = reference.partition(":")[2].rpartition("/")
+    with contextlib.suppress(KeyringError):
+        keyring.delete_password(service, user)
 
 
 def practice_value(name: str, key: str = "") -> str:

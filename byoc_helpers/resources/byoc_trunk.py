@@ -9,12 +9,14 @@ from ..clouds.genesys import alive, named, pages
 from ..exceptions import DeadlineExceeded
 from ..params import BYOC_METABASE, Params, digest_password
 from ..reconcile import poll
+from ..secrets import Secret
 from . import site
 from .base import AtLeast, Context, Desired, Found, Named, Setting, adopted, mark_of
 
 KIND, SIDE, CHAPTER = "BYOC trunk", "Genesys Cloud", "04"
 
 ENABLED = "trunk_enabled"
+USER = "trunk_sip_authentication_credentials_username"
 PASSWORD = "trunk_sip_authentication_credentials_password"
 OVERRIDE = "trunk_outboundIdentity_callingAddress_overrideMethod"
 PRIORITY = "trunk_calling_id_priority"
@@ -30,7 +32,7 @@ SETTINGS = (
     Setting("trunk_transport_serverProxyList", "Outbound: SIP Servers or Proxies", "Twilio's termination URI"),
     Setting("trunk_transport_protocolVariant", "Protocol"),
     Setting("trunk_sip_authentication_credentials_realm", "Digest Authentication: Realm", "Twilio's realm, for every account"),
-    Setting("trunk_sip_authentication_credentials_username", "Digest Authentication: User Name", "as in the credential list"),
+    Setting(USER, "Digest Authentication: User Name", "as in the credential list"),
     Setting(PASSWORD, "Digest Authentication: Password", "write-only: it can't be compared"),
     Setting("trunk_outboundIdentity_callingAddress", "Calling: Address", "Twilio passes on only numbers the account owns"),
     Setting(OVERRIDE, "Calling: Address Override Method", "Always: every call shows the trunk's number"),
@@ -69,7 +71,7 @@ def desired(ctx: Context) -> list[Desired]:
         "trunk_transport_serverProxyList": tuple(p.servers),
         "trunk_transport_protocolVariant": p.protocol,
         "trunk_sip_authentication_credentials_realm": "sip.twilio.com",
-        "trunk_sip_authentication_credentials_username": p.digest_username,
+        USER: p.digest_username,
         "trunk_outboundIdentity_callingAddress": p.calling_address,
         "trunk_outboundIdentity_callingName": p.caller_name,
         ACCESS: AtLeast(p.access_list),
@@ -136,6 +138,14 @@ def _fill(ctx: Context, body: Any, want: Desired, changed: frozenset[str], held:
         _set(body, key, secret.reveal())
     if INBOUND_SITE in changed:
         body.inbound_site = {"id": ctx.require(site).id}
+
+
+def sign_in_as(ctx: Context, user: str, password: Secret) -> None:
+    """Let the trunk answer Twilio's challenge with this user and password."""
+    found = ctx.require(cast(Named, sys.modules[__name__]))
+    _set(found.raw, USER, user)
+    _set(found.raw, PASSWORD, password.reveal())
+    ctx.clouds.genesys.telephony.put_telephony_providers_edges_trunkbasesetting(found.id, found.raw)
 
 
 def _instance(prop: Any) -> Any:

@@ -113,16 +113,17 @@ def remove(ctx: Context, want: Desired, found: Found) -> None:
 
 def staying_with(ctx: Context, lists: Literal["ip_access_control_lists", "credentials_lists"], sid: str) -> list[str]:
     """Domains of the account's trunks that have this list and keep it when the runbook's objects are removed."""
-    result = []
     own = Desired(ctx.params.termination_uri, {})
-    for trunk in _trunks(ctx):
-        if sid not in {entry.sid for entry in getattr(trunk, lists).list(page_size=100)}:
-            continue
-        ours = (trunk.domain_name or "").lower() == own.name.lower()
-        found = find(ctx, own) if ours else None
-        if found is None or removal(ctx, own, found).what.startswith("it also has"):
-            result.append(trunk.domain_name or trunk.friendly_name)
-    return result
+    domains = attached_to(ctx, lists, sid)
+    found = find(ctx, own) if own.name.lower() in map(str.lower, domains) else None
+    goes = found is not None and not removal(ctx, own, found).what.startswith("it also has")
+    return [d for d in domains if not (goes and d.lower() == own.name.lower())]
+
+
+def attached_to(ctx: Context, lists: Literal["ip_access_control_lists", "credentials_lists"], sid: str) -> list[str]:
+    """Domains of the account's trunks that have this list."""
+    return [t.domain_name or t.friendly_name for t in _trunks(ctx)
+            if sid in {entry.sid for entry in getattr(t, lists).list(page_size=100)}]
 
 
 def _trunks(ctx: Context) -> list[Any]:

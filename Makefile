@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run lab test bench notebooks clean
+.PHONY: help run lab test survive bench notebooks clean
 
 help:
 	@echo "make run        run every chapter for params/demo.yaml on the practice clouds"
 	@echo "make lab        open JupyterLab on the notebooks, practice clouds running"
 	@echo "make test       lint, types, tests, notebooks"
+	@echo "make survive    the run cut off at every call, every fault at every call (an hour)"
 	@echo "make bench      speed, memory and start-up of the practice clouds"
 	@echo "make notebooks  renew the committed notebooks' outputs, params/schema.json, notebooks/CALLS.md"
 	@echo "make clean      remove the virtual environment"
@@ -30,6 +31,9 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -q -n 2
+
+survive: .venv/ready
+	BYOC_TEST_FULL=1 $(BIN)/pytest -q -n 2 tests/test_survive.py
 
 bench: .venv/ready
 	$(BIN)/python tests/bench_sandbox.py

@@ -29,6 +29,7 @@ from .secrets import redact
 
 Status = Literal["passed", "failed", "interrupted"]
 ROOT = Path(__file__).resolve().parent.parent
+PARTIAL = ".partial.ipynb"  # papermill writes in place: a notebook gets its name when it is whole
 STOPPED = "Stopped by hand. Run again with --resume: what exists is found, and the rest is done."
 
 
@@ -239,11 +240,12 @@ def _chapter(
     from papermill.exceptions import PapermillExecutionError
 
     target, began = folder / f"{chapter.name}.ipynb", time.monotonic()
+    partial = target.with_suffix(PARTIAL)
     values = {k: v for k, v in partner.raw.items() if k in chapter.fields}
     status: Status
     try:
         papermill.execute_notebook(
-            str(notebooks / f"{chapter.name}.ipynb"), str(target), parameters=values, engine_name="byoc",
+            str(notebooks / f"{chapter.name}.ipynb"), str(partial), parameters=values, engine_name="byoc",
             kernel_name="python3", progress_bar=False, env=environment,
         )
         status, message = "passed", ""
@@ -255,9 +257,20 @@ def _chapter(
         status, message = "failed", f"The notebook could not be run: {error}"
     except Exception as error:  # noqa: BLE001 - a kernel that dies or never starts ends this partner's run, not the others'
         status, message = "failed", redact(f"The notebook could not be run: {type(error).__name__}: {error}")
+    finally:
+        _keep(partial, target)
     if status == "failed" and stopped():
         status, message = "interrupted", STOPPED
     return ChapterResult(chapter.name, chapter.title, status, time.monotonic() - began, target, _recap(target), message)
+
+
+def _keep(partial: Path, target: Path) -> None:
+    """The notebook under its name, if it was written to its end: half a one is no record."""
+    try:
+        json.loads(partial.read_text("utf-8"))
+        partial.replace(target)
+    except (OSError, ValueError):
+        partial.unlink(missing_ok=True)
 
 
 def _sentence(error: Any) -> str:

@@ -101,4 +101,4 @@ def _relative(notebook: Any) -> None:
     for key in ("input_path", "output_path"):
         value = details.get(key)
         if value and Path(value).is_absolute():
-            details[key] = Path(value).name
+            details[key] = Path(value).name.replace(".partial.", ".")

@@ -7,6 +7,7 @@
   + NotYet               an earlier chapter's object does not exist yet
   + Refused              going on would change something the runbook must not change unasked
   + DeadlineExceeded     the clouds did not get there in the time allowed
+  + RecordError          the journal or a notebook can't be written
   + SandboxError         the practice clouds could not be started
   + CloudError           a cloud answered with an error, or did not answer
     - Unauthorized       401: the credentials or the token
@@ -61,6 +62,10 @@ class Refused(RunbookError):
 
 class DeadlineExceeded(RunbookError):
     """What was waited for did not happen in time. Running again resumes the wait."""
+
+
+class RecordError(RunbookError):
+    """The record can't be written: the disk is full, or the folder can't be written to."""
 
 
 class SandboxError(RunbookError):

@@ -13,6 +13,7 @@ import re
 import threading
 from typing import Any
 
+from .exceptions import RecordError
 from .secrets import redact
 
 _ID = re.compile(r"(?<=/)(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Z]{2}[0-9a-f]{32})(?=[/.]|$)")
@@ -22,14 +23,23 @@ calls: list[dict[str, Any]] = []
 
 
 def record(**entry: Any) -> None:
-    """Append one call to this process's list and to the journal file, if there is one."""
+    """Append one call to this process's list and to the journal file, if there is one.
+
+    Raises:
+        RecordError: the file can't be written.
+    """
     line = redact({"at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"), **entry})
     with _lock:
         calls.append(line)
         path = os.environ.get("BYOC_JOURNAL")
-        if path:
+        if not path:
+            return
+        try:
             with open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise RecordError(f"The journal can't be written ({error.strerror}), so the run stops here. Make room, or choose another "
+                              "folder with --out, then run again: what exists is found.") from None
 
 
 def endpoint(line: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from orgs import ALL, chapter, differences, do, partner_maker, snapshot
 
 from byoc_helpers import journal, sandbox
 from byoc_helpers.clouds.transport import Transport
-from byoc_helpers.exceptions import RunbookError
+from byoc_helpers.exceptions import RecordError, Refused, RunbookError
 
 FULL = bool(os.environ.get("BYOC_TEST_FULL"))
 SHARDS = 8
@@ -169,4 +169,40 @@ def test_storms_are_ridden_out(undisturbed):
                 {"kind": "delay", "seconds": 0.05, "every": 3}], tenant=params.slug)
     build(params)
     box.faults([], tenant=params.slug)
+    assert plain(snapshot(params), params) == undisturbed[2]
+
+
+def test_two_runs_of_a_partner_at_once(undisturbed):
+    """From two processes: one waits for the other at each object, and nothing is doubled."""
+    params = partner_maker("Twins")()
+    children = []
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                build(params)
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+    assert plain(snapshot(params), params) == undisturbed[2]
+
+
+def test_a_second_run_says_so_when_the_first_does_not_end(monkeypatch):
+    params = partner_maker("Queue")()
+    first, second = chapter("02", params), chapter("02", params)
+    monkeypatch.setattr("byoc_helpers.runbook.WAIT", {"sandbox": 0.1})
+    with first._alone(), pytest.raises(Refused, match=r"Another run for Queue .* Nothing was changed. Wait for its end"):
+        second.apply("location")
+
+
+def test_a_full_disk_ends_the_run_with_a_sentence(monkeypatch, undisturbed):
+    params = partner_maker("Full")()
+    monkeypatch.setenv("BYOC_JOURNAL", "/dev/full")
+    with pytest.raises(RecordError, match=r"journal can't be written .No space left on device.*Make room"):
+        build(params)
+    monkeypatch.delenv("BYOC_JOURNAL")
+    build(params)
     assert plain(snapshot(params), params) == undisturbed[2]

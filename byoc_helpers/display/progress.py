@@ -8,10 +8,12 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -37,7 +39,7 @@ class Progress:
         self._several, self._chapters = len(partners) > 1, len(chapters)
         self._lock = threading.Lock()
         self._shown: set[str] = set()
-        self._under_way: dict[str, object] = {}
+        self._under_way: dict[str, TaskID] = {}
         self._chapters_done: dict[str, int] = {}
         self._bars = Bars(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -57,7 +59,7 @@ class Progress:
 
     def tell(self, partner: Partner, event: Chapter | ChapterResult) -> None:
         """A chapter began, or ended."""
-        name = partner.params.partner
+        name = escape(partner.params.partner)
         with self._lock:
             if isinstance(event, ChapterResult):
                 self._ended(name, event)
@@ -65,11 +67,11 @@ class Progress:
                 self._began(partner, event)
 
     def _began(self, partner: Partner, chapter: Chapter) -> None:
-        name = partner.params.partner
+        name = escape(partner.params.partner)
         if self._live:
             if name not in self._under_way:
                 self._under_way[name] = self._bars.add_task("", total=self._chapters, rate="")
-            self._bars.update(self._under_way[name], description=f"  {name}: {chapter.number} {chapter.title}")  # type: ignore[arg-type]
+            self._bars.update(self._under_way[name], description=f"  {name}: {chapter.number} {chapter.title}")
         elif name not in self._shown:
             self._shown.add(name)
             if not self._several:
@@ -79,7 +81,7 @@ class Progress:
     def _ended(self, name: str, done: ChapterResult) -> None:
         mark, colour = _MARKS[done.status]
         if self._live:
-            self._bars.advance(self._under_way[name])  # type: ignore[arg-type]
+            self._bars.advance(self._under_way[name])
             self._bars.advance(self._all)
             task = self._bars.tasks[0]
             self._bars.update(self._all, rate=f"{(task.speed or 0) * 60:.0f} chapters a minute")
@@ -94,9 +96,10 @@ class Progress:
     def done(self, result: PartnerResult) -> None:
         """A partner ended."""
         with self._lock:
-            if self._live and result.partner in self._under_way:
-                self._bars.remove_task(self._under_way.pop(result.partner))  # type: ignore[arg-type]
+            name = escape(result.partner)
+            if self._live and name in self._under_way:
+                self._bars.remove_task(self._under_way.pop(name))
                 # What it will not do any more must not count as left.
-                self._bars.advance(self._all, self._chapters - self._chapters_done.get(result.partner, 0))
+                self._bars.advance(self._all, self._chapters - self._chapters_done.get(name, 0))
             if result.message:
                 self.console.print(f"{result.partner}: {result.message}", style="red", markup=False)

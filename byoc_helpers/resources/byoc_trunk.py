@@ -22,6 +22,9 @@ OVERRIDE = "trunk_outboundIdentity_callingAddress_overrideMethod"
 PRIORITY = "trunk_calling_id_priority"
 ACCESS = "trunk_access_acl_allowList"
 INBOUND_SITE = "inboundSite"
+PROTOCOL = "trunk_transport_protocolVariant"
+SRTP = "trunk_media_srtpCipherSuites"
+TWILIO_SRTP = "AES_CM_128_HMAC_SHA1_80"  # the one suite Twilio offers on calls it sends
 
 SETTINGS = (
     Setting("trunk_label", "External Trunk Name"),
@@ -30,7 +33,7 @@ SETTINGS = (
     Setting(INBOUND_SITE, "Inbound site", "whose number plans read the numbers of incoming calls"),
     Setting("trunk_sip_termination_uri", "Inbound: SIP Termination URI (identifier)", "unique among all orgs of the region"),
     Setting("trunk_transport_serverProxyList", "Outbound: SIP Servers or Proxies", "Twilio's termination URI"),
-    Setting("trunk_transport_protocolVariant", "Protocol"),
+    Setting(PROTOCOL, "Protocol", "tls is secure trunking: Twilio's trunk must be secure, too"),
     Setting("trunk_sip_authentication_credentials_realm", "Digest Authentication: Realm", "Twilio's realm, for every account"),
     Setting(USER, "Digest Authentication: User Name", "as in the credential list"),
     Setting(PASSWORD, "Digest Authentication: Password", "write-only: it can't be compared"),
@@ -44,6 +47,7 @@ SETTINGS = (
     Setting("trunk_media_codec", "Media: preferred Codecs", "Twilio takes G.711 µ-law and A-law"),
     Setting("trunk_media_dtmf_method", "Media: DTMF Method"),
     Setting("trunk_media_dtmf_payload", "Media: DTMF Payload"),
+    Setting(SRTP, "Media: SRTP Cipher Suites", "used on a TLS trunk only; Twilio offers this one"),
     Setting("trunk_language", "Language"),
 )
 HINTS = (
@@ -69,7 +73,7 @@ def desired(ctx: Context) -> list[Desired]:
         ENABLED: True,
         "trunk_sip_termination_uri": p.identifier,
         "trunk_transport_serverProxyList": tuple(p.servers),
-        "trunk_transport_protocolVariant": p.protocol,
+        PROTOCOL: p.transport,
         "trunk_sip_authentication_credentials_realm": "sip.twilio.com",
         USER: p.digest_username,
         "trunk_outboundIdentity_callingAddress": p.calling_address,
@@ -81,6 +85,8 @@ def desired(ctx: Context) -> list[Desired]:
         "trunk_media_dtmf_method": p.dtmf_method,
         "trunk_media_dtmf_payload": p.dtmf_payload,
     }
+    if p.secure:
+        wanted[SRTP] = AtLeast([TWILIO_SRTP])
     if p.language:
         wanted["trunk_language"] = p.language
     if OVERRIDE in offered:
@@ -190,8 +196,8 @@ def wait_in_service(ctx: Context, seconds: float) -> list[Any]:
         raise DeadlineExceeded(
             f'The BYOC trunk "{base.name}" is not in service after {seconds:.0f} s ({state}). '
             + (f"The far end said: {said}. " if said else "")
-            + "Check SIP servers and protocol; that digest user and password are the same in both clouds (a new digest_username "
-            "and chapters 03 and 04 set both sides); and that the edges are online (chapter 01). Telephony – Trunks shows the status. Then run chapter 04 again."
+            + "Check SIP servers and protocol; that digest user and password are the same in both clouds ("
+            "`byoc password rotate` sets both sides); and that the edges are online (chapter 01). Telephony – Trunks shows the status. Then run chapter 04 again."
         ) from None
 
 

@@ -1,0 +1,243 @@
+"""Many partners: side by side, each alone with its secrets and failures; stopped and resumed without loss."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from rich.console import Console
+
+from byoc_helpers import batch
+from byoc_helpers.chapters import CHAPTERS, find_chapter
+from byoc_helpers.display.progress import Progress
+from byoc_helpers.exceptions import ParamsError
+from byoc_helpers.partners import load_all
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = yaml.safe_load((ROOT / "params" / "demo.yaml").read_text("utf-8"))
+NUMBER = "+331234568{:02d}"
+
+
+def values(n, **changes):
+    number = NUMBER.format(n)
+    return DEMO | {"partner": f"Batch {n}", "identifier": f"batch{n}", "termination_domain": f"batch-{n}", "phone_numbers": [number],
+                   "emergency_number": number, "assignments": [{"number": number, "person": "alice@example.com"}],
+                   "digest_password": f"env:BATCH_{n}"} | changes
+
+
+def password(n):
+    return f"Batch{n}Password{n}aX"
+
+
+@pytest.fixture
+def partners(tmp_path, monkeypatch):
+    """Writes n partners' files into a folder; each has its password in a variable of its own."""
+    def write(count, **of):
+        folder = tmp_path / "partners"
+        folder.mkdir()
+        for n in range(count):
+            monkeypatch.setenv(f"BATCH_{n}", password(n))
+            (folder / f"p{n}.yaml").write_text(yaml.safe_dump(values(n, **of.get(f"p{n}", {})), allow_unicode=True), "utf-8")
+        return folder
+    return write
+
+
+def texts(folder):
+    return {path: path.read_text("utf-8") for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in (".ipynb", ".jsonl", ".json", ".html")}
+
+
+def test_side_by_side_a_failing_partner_stops_alone_and_is_resumed(partners, tmp_path):
+    folder, out = partners(4, p2={"site_contact": "nobody@example.org"}), tmp_path / "out"
+    loaded = load_all([folder])
+    (folder / "p2.yaml").write_text(yaml.safe_dump(values(2, edge_site="No such site"), allow_unicode=True), "utf-8")
+    spoilt = load_all([folder])
+    told, ended = [], []
+    results = batch.run_all(spoilt, batch.Run(out), jobs=3, tell=lambda p, e: told.append((p.params.partner, e)), done=ended.append)
+    assert [(r.partner, r.status) for r in results] == [("Batch 0", "passed"), ("Batch 1", "passed"), ("Batch 2", "failed"), ("Batch 3", "passed")]
+    assert results[2].chapters[-1].chapter == "01_precheck" and len(results[2].chapters) == 1
+    assert "No such site" in results[2].chapters[-1].message
+    assert {r.partner for r in ended} == {r.partner for r in results} and len(told) == 2 * (3 * len(CHAPTERS) + 1)
+
+    # Nothing of one partner is in another's record: neither its names nor its password.
+    for n, result in enumerate(results):
+        for path, text in texts(result.folder).items():
+            assert not [m for m in range(4) if password(m) in text], path
+            assert not [m for m in range(4) if m != n and (f"batch{m}" in text or f"Batch {m}" in text or NUMBER.format(m) in text)], path
+
+    again = batch.run_all(loaded, batch.Run(out, resume=True), jobs=3)
+    assert [(r.partner, r.status, r.note, [c.chapter for c in r.chapters]) for r in again] == [
+        ("Batch 0", "passed", "passed before", []), ("Batch 1", "passed", "passed before", []),
+        ("Batch 2", "passed", "", [c.name for c in CHAPTERS]), ("Batch 3", "passed", "passed before", [])]
+
+
+def test_resuming_begins_at_the_first_chapter_not_passed(partners, tmp_path):
+    folder, out = partners(1), tmp_path / "out"
+    (partner,) = load_all([folder])
+    first = batch.run_partner(partner, batch.Run(out, tuple(find_chapter(n) for n in ("01", "02"))))
+    assert first.status == "passed"
+    resumed = batch.run_partner(partner, batch.Run(out, CHAPTERS[:4], resume=True))
+    assert [c.chapter for c in resumed.chapters] == ["03_twilio", "04_byoc_trunk"]
+    # A chapter whose parameters have changed since is not passed.
+    (folder / "p0.yaml").write_text(yaml.safe_dump(values(0, caller_name="New"), allow_unicode=True), "utf-8")
+    changed = batch.run_partner(load_all([folder])[0], batch.Run(out, CHAPTERS[:5], resume=True))
+    assert changed.chapters[0].chapter == "04_byoc_trunk"
+
+
+def test_a_kernel_sees_its_own_partners_secrets_only(partners, tmp_path):
+    folder = partners(2)
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    cells = [nbformat.v4.new_code_cell("partner: str = ''", metadata={"tags": ["parameters"]}),
+             nbformat.v4.new_code_cell("import os; print(sorted(k for k in os.environ if k.startswith('BATCH_')))")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "x", "language": "python"}}),
+                   notebooks / "01_precheck.ipynb")
+    results = batch.run_all(load_all([folder]), batch.Run(tmp_path / "out", CHAPTERS[:1], notebooks=notebooks), jobs=2)
+    shown = [nbformat.read(r.chapters[0].notebook, 4).cells[-1].outputs[0].text for r in results]
+    assert shown == ["['BATCH_0']\n", "['BATCH_1']\n"]
+
+
+def test_any_executor_will_do(partners, tmp_path):
+    """What a cluster needs: partners, the run and its result can be sent to another process."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    folder = partners(2)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        results = batch.run_all(load_all([folder]), batch.Run(tmp_path / "out", CHAPTERS[:2]), executor=pool)
+    assert [r.status for r in results] == ["passed", "passed"], results
+
+
+def test_a_worker_that_dies_ends_its_partners_run_with_a_sentence(partners, tmp_path):
+    from concurrent.futures import Executor, Future
+
+    class Broken(Executor):
+        def submit(self, function, /, *arguments, **named):
+            future = Future()
+            future.set_exception(RuntimeError("worker lost"))
+            return future
+
+    (result,) = batch.run_all(load_all([partners(1)]), batch.Run(tmp_path / "out", CHAPTERS[:1]), executor=Broken())
+    assert (result.status, result.message) == ("failed", "The run of Batch 0 broke off: RuntimeError: worker lost. Run it again with --resume.")
+
+
+# ---------------------------------------------------------------- the partners' files
+
+
+def test_a_row_a_partner(tmp_path, monkeypatch):
+    (tmp_path / "acme.common.yaml").write_text(yaml.safe_dump(
+        {k: v for k, v in DEMO.items() if k not in ("partner", "identifier", "termination_domain", "phone_numbers", "emergency_number", "assignments")},
+        allow_unicode=True), "utf-8")
+    rows = ["partner;identifier;termination_domain;phone_numbers;emergency_number;adopt;sip_port;assignments",
+            'Acme;acme;acme-trunk;+33123456700 ; +33123456700;yes;5060;"[{number: ""+33123456700"", person: a@example.com}]"',
+            "", 'Globex;globex;globex-trunk;"+33123456701;+33123456702";+33123456701;;;']
+    (tmp_path / "acme.csv").write_text("\ufeff" + "\n".join(rows), "utf-8")
+    acme, globex = load_all([tmp_path])
+    assert (acme.params.partner, acme.params.adopt, acme.params.phone_numbers) == ("Acme", True, ["+33123456700"])
+    assert acme.params.assignments[0].person == "a@example.com" and acme.raw["assignments"][0]["number"] == "+33123456700"
+    assert globex.params.phone_numbers == ["+33123456701", "+33123456702"] and globex.source.endswith("acme.csv, line 4")
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("", "the first line must name the parameters"),
+    ("identifier\nx", "and partner among them"),
+    ("partner,partner\nx,y", "names a parameter twice"),
+    ("partner,identifier\nA,b,c", "line 2: the line has 3 cells, the first line 2"),
+    ('partner,identifier\n"A,b', "this is not CSV"),
+    ("partner,identifer\nA,b", "Did you mean identifier"),
+    ("partner,phone_numbers\nA,0123456789", "must be in E.164 form"),
+    ("partner,assignments\nA,[{", "assignments is not YAML"),
+])
+def test_what_is_wrong_in_a_table_is_said_with_its_line(text, said, tmp_path):
+    (tmp_path / "p.csv").write_text(text, "utf-8")
+    with pytest.raises(ParamsError) as caught:
+        load_all([tmp_path / "p.csv"])
+    assert said in str(caught.value) and "p.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize(("changes", "said"), [
+    ({"partner": "Batch 0"}, 'partner "Batch 0" is also in'), ({"identifier": "BATCH0"}, 'identifier "BATCH0" is also in'),
+    ({"termination_domain": "batch-0"}, 'termination_domain "batch-0" is also in'),
+    ({"phone_numbers": ["+33123456801", "+33123456800"]}, 'phone_numbers "+33123456800" is also in'),
+])
+def test_what_two_partners_cannot_share(changes, said, partners):
+    with pytest.raises(ParamsError, match="p1.yaml: " + said.replace("+", r"\+")):
+        load_all([partners(2, p1=changes)])
+
+
+# ---------------------------------------------------------------- the record, whatever happens
+
+
+def test_a_folder_that_cannot_be_written(partners, tmp_path):
+    (tmp_path / "out").write_text("a file, not a folder")
+    (result,) = batch.run_all(load_all([partners(1)]), batch.Run(tmp_path / "out"))
+    assert result.status == "failed" and "The record can't be written to" in result.message and "--out" in result.message
+
+
+def test_a_disk_that_fills_up_leaves_whole_notebooks(partners, tmp_path, monkeypatch):
+    import papermill.iorw
+
+    left, write = iter(range(30)), papermill.iorw.LocalHandler.write
+
+    def filling(self, buffer, path):
+        if next(left, None) is None:
+            Path(path).write_text(buffer[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, buffer, path)
+
+    monkeypatch.setattr(papermill.iorw.LocalHandler, "write", filling)
+    (partner,) = load_all([partners(1)])
+    result = batch.run_partner(partner, batch.Run(tmp_path / "out"))
+    assert result.status == "failed" and "No space left on device" in result.message and "Make room" in result.message
+    for notebook in (tmp_path / "out").rglob("*.ipynb"):
+        nbformat.validate(nbformat.read(notebook, 4))
+
+
+def test_ctrl_c_stops_cleanly_and_resume_goes_on(partners, tmp_path):
+    folder, out = partners(3), tmp_path / "out"
+    command = [sys.executable, "-m", "byoc_helpers.cli", "run", str(folder), "--out", str(out), "--jobs", "2"]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    for _ in range(600):
+        if list(out.rglob("03_*.ipynb")):
+            break
+        time.sleep(0.05)
+    os.kill(run.pid, signal.SIGINT)
+    said, errors = run.communicate(timeout=60)
+    assert run.returncode == 130, errors
+    assert said.count("interrupted") == 3 and "Traceback" not in errors
+    for notebook in out.rglob("*.ipynb"):
+        nbformat.validate(nbformat.read(notebook, 4))
+    done = subprocess.run([*command, "--resume", "--json"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all("01_precheck" not in [c["chapter"] for c in p["chapters"]] for p in json.loads(done.stdout)[:2])
+
+
+# ---------------------------------------------------------------- the progress
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_on_a_terminal_and_elsewhere(terminal, partners):
+    loaded = load_all([partners(2, p1={"caller_name": "[red]x"})])
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=terminal, width=120)
+    chapter = CHAPTERS[0]
+    passed = batch.ChapterResult(chapter.name, chapter.title, "passed", 1.0, Path("x"), {"passed": 11})
+    failed = batch.ChapterResult(chapter.name, chapter.title, "failed", 1.0, Path("x"), {}, "It [bold]failed[/] here.")
+    with Progress(loaded, CHAPTERS, console) as progress:
+        for partner, end in zip(loaded, (passed, failed), strict=True):
+            progress.tell(partner, chapter)
+            progress.tell(partner, end)
+            progress.done(batch.PartnerResult(partner.params.partner, Path("x"), (end,)))
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.getvalue())
+    assert "It [bold]failed[/] here." in text and "Batch 1: " in text
+    assert ("Batch 0: ✔ 01_precheck" in text) is not terminal

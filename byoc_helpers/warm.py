@@ -8,14 +8,24 @@ import importlib.util
 import sys
 from types import ModuleType
 
+import phonenumbers
+import pycountry
+
 from .chapters import CHAPTERS
+from .clouds.transport import trusted
+from .regions import data_file, edges, regions
 
 for _name in ("IPython.core.completerlib", "IPython.core.magics", "IPython.core.oinspect", "IPython.extensions.storemagic",
-              "PureCloudPlatformClientV2", "byoc_helpers.runbook", "ipykernel.debugger", "ipykernel.iostream",
+              "PureCloudPlatformClientV2", "byoc_helpers.runbook", "byoc_helpers.sandbox.launch", "httpcore", "ipykernel.debugger", "ipykernel.iostream",
               "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell", "pandas", "pdb", "psutil", "sqlite3",
               "tornado.platform.asyncio", "twilio.rest.api.v2010", "twilio.rest.trunking.v1",
               *(f"byoc_helpers.resources.{_kind}" for _chapter in CHAPTERS for _kind in _chapter.kinds)):
     importlib.import_module(_name)
+
+# What the first use would read: tables of regions, countries and numbers, the certificates to trust.
+regions(), edges(), data_file("permissions.yaml"), trusted()
+pycountry.countries.get(alpha_2="FR")
+phonenumbers.is_possible_number(phonenumbers.parse("+33123456789"))
 
 
 class _Stash(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -8,7 +8,9 @@ asked looks the object up before deciding.
 
 from __future__ import annotations
 
+import functools
 import re
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -53,6 +55,12 @@ class _Again(Exception):
         super().__init__(reply.status)
 
 
+@functools.cache
+def trusted() -> ssl.SSLContext:
+    """The certificates to trust and how: reading them takes longer than a call, so it is done once a process."""
+    return httpx.create_ssl_context()
+
+
 class Transport:
     """HTTP for one cloud.
 
@@ -76,7 +84,7 @@ class Transport:
         self._sandbox = urlsplit(sandbox) if sandbox else None
         # Proxies and the like from the environment are meant for the Internet, not for loopback.
         self._client = httpx.Client(
-            timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT), trust_env=sandbox is None
+            timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT), trust_env=sandbox is None, verify=trusted()
         )
 
     def close(self) -> None:

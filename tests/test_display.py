@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+
+from orgs import ALL, VERBS, chapter, partner_maker
+
 from byoc_helpers.display.tables import MIME, Table, text
 
 
@@ -20,3 +26,25 @@ def test_every_table_has_a_plain_twin_and_its_data():
 
 def test_values_as_text():
     assert [text(v) for v in (None, "", True, False, ("a", True), [], 0)] == ["–", "–", "yes", "no", "a, yes", "–", "0"]
+
+
+def test_whatever_an_org_holds_stays_text_in_every_table():
+    """Names that would be HTML or a spreadsheet's formula, in both clouds, through every chapter's tables."""
+    bad, formula = '<img src=x onerror=alert(1)>', '=HYPERLINK("http://example.com")'
+    params = partner_maker("Escape")(trunk_name=bad, site_name=formula, location_name=bad + "L", route_name=bad + "R", twilio_trunk_name=bad,
+                                     ip_acl_name=formula, credential_list_name=bad + "C", caller_name="<b>x</b>")
+    tables = []
+    for number in ALL:
+        run = chapter(number, params)
+        tables += [getattr(run, verb)(*arguments) for verb, *arguments in VERBS[number]]
+        tables += [run.parameters(), run.recap(), chapter(number, params.model_copy(update={"mode": "plan"})).recap()]
+    sixth = chapter("06", params)
+    tables += [chapter("01", params).precheck(), chapter("02", params).number_plans(), chapter("05", params).routes(),
+               sixth.simulate(), sixth.steps("+33123456789"), chapter("07", params).numbers(), chapter("99", params).removals()]
+    shown = [t for t in tables if isinstance(t, Table)]
+    pages = "".join(t._repr_html_() for t in shown)
+    assert len(shown) > 20 and "&lt;img src=x" in pages and "=HYPERLINK(" in pages
+    assert "<img" not in pages and "<b>" not in pages
+    for table in shown:
+        cells = [c for row in csv.reader(io.StringIO(table.csv())) for c in row]
+        assert not [c for c in cells if re.match(r"[=@]|[+-](?![0-9]+$)", c)]

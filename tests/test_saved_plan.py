@@ -60,7 +60,7 @@ def test_applied_it_does_what_it_said(own, tmp_path):
 
 @pytest.mark.parametrize("change", ["location", "number"])
 def test_it_is_refused_when_something_moved_meanwhile(own, change, tmp_path):
-    path, params = own
+    _, params = own
     do(params, "02", "03")
     plan, _ = save(own)
     if change == "location":
@@ -81,7 +81,7 @@ def test_it_is_refused_when_something_moved_meanwhile(own, change, tmp_path):
 
 
 def test_a_run_that_broke_off_can_be_ended(own, tmp_path):
-    path, params = own
+    _, params = own
     plan, _ = save(own)
     do(params, "02", "03")
     code, said = byoc("apply", "--plan", plan, "--out", tmp_path / "out")
@@ -95,7 +95,7 @@ def test_a_write_that_is_not_in_the_plan_is_refused_in_the_run_itself(own, monke
     plans.save(plan, [(Partner("own.yaml", params, yaml.safe_load(path.read_text("utf-8"))), plans.make(params))])
     monkeypatch.setenv(plans.VARIABLE, str(plan))
     do(params, "02")
-    with pytest.raises(Refused, match="approved plan does not hold this change of the Genesys Cloud site.*time_zone"):
+    with pytest.raises(Refused, match=r"approved plan does not hold this change of the Genesys Cloud site.*time_zone"):
         do(params.model_copy(update={"time_zone": "Europe/London"}), "02")
     other = params.model_copy(update={"ip_acl_name": "Another"})
     with pytest.raises(Refused, match='does not hold this change of the Twilio IP access control list "Another": create'):

@@ -6,6 +6,9 @@ survives in a notebook that is opened untrusted.
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -34,6 +37,12 @@ class Table:
 
         return pd.DataFrame(self.rows, columns=list(self.columns))
 
+    def csv(self) -> str:
+        """The rows as CSV with a header. A cell that a spreadsheet would take for a formula gets an apostrophe before it."""
+        out = io.StringIO()
+        csv.writer(out).writerows([[_harmless(str(cell)) for cell in row] for row in (self.columns, *self.rows)])
+        return out.getvalue()
+
     def __repr__(self) -> str:
         return "\n".join(filter(None, [self.caption, *_aligned([self.columns, *self.rows])]))
 
@@ -47,6 +56,10 @@ class Table:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
         return {**bundle, MIME: dict(self.data)} if self.data else bundle
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if re.match(r"[=@\t\r]|[+-](?![0-9]+$)", cell) else cell
 
 
 def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 from .exceptions import RunbookError
 
 if TYPE_CHECKING:
+    from .display.form import open_form
     from .runbook import Runbook, open_chapter
 
-__all__ = ["Runbook", "RunbookError", "open_chapter"]
+__all__ = ["Runbook", "RunbookError", "open_chapter", "open_form"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from . import runbook
 
         return getattr(runbook, name)
+    if name == "open_form":
+        from .display.form import open_form
+
+        return open_form
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,6 +24,7 @@ from . import kernels
 from .chapters import CHAPTERS, TEARDOWN, Chapter, find_chapter
 from .clouds import LIVE_VARIABLE
 from .display.tables import MIME
+from .params import plain
 from .partners import Partner
 from .secrets import redact
 
@@ -197,11 +198,16 @@ def _passed(home: Path, partner: Partner) -> set[str]:
 def _ended_well(notebook: Path, partner: Partner) -> bool:
     try:
         run = json.loads(notebook.read_text("utf-8"))["metadata"]["papermill"]
-        fields = find_chapter(notebook.stem).fields
+        chapter = find_chapter(notebook.stem)
     except (OSError, ValueError, KeyError):
         return False
-    values = {k: v for k, v in partner.raw.items() if k in fields}
-    return bool(run.get("end_time")) and not run.get("exception") and run.get("parameters") == values and values.get("mode") != "plan"
+    values = _values(chapter, partner)
+    return bool(run.get("end_time")) and not run.get("exception") and run.get("parameters") == values and values["mode"] != "plan"
+
+
+def _values(chapter: Chapter, partner: Partner) -> dict[str, Any]:
+    """A chapter's parameters, all of them: what a file leaves out is its default, not the example's value in the notebook."""
+    return {key: plain(partner.params, key) for key in chapter.fields if key != "params_file"}
 
 
 def _folder(home: Path) -> Path:
@@ -241,11 +247,10 @@ def _chapter(
 
     target, began = folder / f"{chapter.name}.ipynb", time.monotonic()
     partial = target.with_suffix(PARTIAL)
-    values = {k: v for k, v in partner.raw.items() if k in chapter.fields}
     status: Status
     try:
         papermill.execute_notebook(
-            str(notebooks / f"{chapter.name}.ipynb"), str(partial), parameters=values, engine_name="byoc",
+            str(notebooks / f"{chapter.name}.ipynb"), str(partial), parameters=_values(chapter, partner), engine_name="byoc",
             kernel_name="python3", progress_bar=False, env=environment,
         )
         status, message = "passed", ""

@@ -28,7 +28,7 @@ class Chapter:
         return self.name[:2]
 
 
-CHAPTERS: tuple[Chapter, ...] = (
+_MAKING: tuple[Chapter, ...] = (
     Chapter("01_precheck", "Pre-check", "BYOC Feature & Configuration Pre-Check", (),
             (*COMMON, *GENESYS, *TWILIO, "edge_site", "site_contact", "phone_numbers")),
     Chapter("02_location_site", "Location and site", "BYOC Configuration Pre-Requisites (Location & Site)",
@@ -39,10 +39,10 @@ CHAPTERS: tuple[Chapter, ...] = (
             ("ip_acl", "credential_list", "sip_trunk", "origination_url", "trunk_number"),
             (*COMMON, *TWILIO, "adopt", "byoc_domain", "identifier", "ip_acl_name", "signalling_addresses", "signalling_scope",
              "credential_list_name", "digest_username", "digest_password", "twilio_trunk_name", "termination_domain",
-             "phone_numbers")),
+             "phone_numbers", "protocol", "secure")),
     Chapter("04_byoc_trunk", "BYOC trunk", "BYOC Trunk Configuration for Twilio, 1. Trunk", ("byoc_trunk",),
             (*COMMON, *GENESYS, "adopt", "site_name", "trunk_name", "identifier", "byoc_domain", "termination_domain",
-             "sip_servers", "twilio_edges", "sip_port", "protocol", "digest_username", "digest_password", "phone_numbers",
+             "sip_servers", "twilio_edges", "sip_port", "protocol", "secure", "digest_username", "digest_password", "phone_numbers",
              "caller_id", "caller_name", "sip_access", "codecs", "dtmf_method", "dtmf_payload", "language")),
     Chapter("05_outbound_route", "Outbound route", "BYOC Trunk Configuration for Twilio, 2. Outbound Route",
             ("outbound_route",),
@@ -53,10 +53,14 @@ CHAPTERS: tuple[Chapter, ...] = (
             ("did_pool", "call_route", "person_number"),
             (*COMMON, *GENESYS, "adopt", "phone_numbers", "assignments")),
 )
-
-TEARDOWN = Chapter("99_teardown", "Teardown", "beyond the guide", (),
-                   (*dict.fromkeys(field for chapter in CHAPTERS for field in chapter.fields), "keep_domain"))
+_ALL_FIELDS = tuple(dict.fromkeys(field for chapter in _MAKING for field in chapter.fields))
+CHAPTERS: tuple[Chapter, ...] = (
+    *_MAKING,
+    Chapter("08_cross_check", "Cross-check", "beyond the guide", (), (*_ALL_FIELDS, "probe", "test_call_from")),
+)
+TEARDOWN = Chapter("99_teardown", "Teardown", "beyond the guide", (), (*_ALL_FIELDS, "keep_domain"))
 START = Chapter("00_start_here", "Start here", "", (), ("params_file",))
+NOTEBOOKS = (START, *CHAPTERS, TEARDOWN)
 
 
 def find_chapter(name: str) -> Chapter:

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -135,6 +135,43 @@ def plan(
     elif out is not None:
         progress.print("Not saved: a plan that would fail or be refused can't be applied.", style="red", markup=False)
     raise typer.Exit(1 if failed or total["refused"] else 2 if total["create"] + total["update"] + total["delete"] else 0)
+
+
+@app.command("check")
+def cross_check(
+    files: Files,
+    probe: Annotated[bool, typer.Option("--probe", help="Also ask DNS, certificates and both ends' SIP (live only).")] = False,
+    live: Live = False,
+    as_json: AsJson = False,
+) -> None:
+    """Hold both clouds against each other, a row a rule; changes nothing.
+
+    Exit code 0: they agree, 1: a rule failed or a cloud could not be read.
+    """
+    from .runbook import Runbook
+
+    failed, shown = False, list[dict[str, object]]()
+    partners = load_all(files, live)
+    if live:
+        os.environ[LIVE_VARIABLE] = "yes"
+    for partner in partners:
+        progress.print(f"[bold]{partner.params.partner}[/] ({partner.source})")
+        book = Runbook(find_chapter("08"), partner.params.model_copy(update={"probe": True}) if probe else partner.params)
+        try:
+            table = book.cross_check()
+        except RunbookError as error:
+            progress.print(f"{partner.params.partner}: {error}", style="red", markup=False)
+            failed = True
+            shown.append({"partner": partner.params.partner, "error": str(error), "checks": []})
+            continue
+        tables = [table, book.probe()] if probe else [table]
+        failed |= any(not c.passed for c in (*book.checks, *book.probed))
+        shown.append({"partner": partner.params.partner, "checks": [asdict(c) for c in book.checks], "probes": [asdict(c) for c in book.probed]})
+        if not as_json:
+            result.print("\n".join(t if isinstance(t, str) else repr(t) for t in tables), markup=False)
+    if as_json:
+        result.print_json(json.dumps(shown))
+    raise typer.Exit(1 if failed else 0)
 
 
 @app.command("apply")

@@ -240,8 +240,9 @@ class Params(_Strict):
         [], description="SIP servers as host or host:port; empty derives them")
     twilio_edges: list[Annotated[StrictStr, AfterValidator(_edge)]] = Field(
         [], description="Localized termination hosts to use; empty uses the global one")
-    sip_port: Annotated[StrictInt, Field(ge=1, le=65535)] = Field(5060, description="Port of the derived SIP servers")
-    protocol: Literal["udp", "tcp"] = Field("udp", description="SIP transport")
+    sip_port: Annotated[StrictInt, Field(ge=1, le=65535)] = Field(5060, description="Port of the derived SIP servers; secure makes 5060 into 5061")
+    protocol: Literal["udp", "tcp"] = Field("udp", description="SIP transport; secure uses TLS instead")
+    secure: StrictBool = Field(False, description="TLS and SRTP on both sides; both support it, but Twilio does not list the pair as qualified")
     caller_id: Annotated[StrictStr, _optional(_e164)] = Field("", description="Calling address; empty takes the first number")
     caller_name: Annotated[StrictStr, Field(pattern=r"^[\S ]{0,40}$")] = Field("", description="Calling name shown to the called party")
     sip_access: list[Cidr] = Field([], description="SIP access control; empty takes Twilio's signalling CIDRs")
@@ -259,6 +260,9 @@ class Params(_Strict):
         "move", description="When the default route holds them: move, delete or keep")
 
     keep_domain: StrictBool = Field(False, description="Teardown empties the Twilio trunk and leaves it, so that its domain stays yours")
+    probe: StrictBool = Field(False, description="Cross-check on live: also ask DNS, certificates and both ends' SIP")
+    test_call_from: Annotated[StrictStr, _optional(_e164)] = Field(
+        "", description="Cross-check on live: place one priced test call to the first number, showing this one; empty places none")
     test_numbers: list[StrictStr] = Field([], description="Numbers to simulate, as a person would dial them")
 
     assignments: list[Assignment] = Field([], description="Who answers each number")
@@ -289,8 +293,14 @@ class Params(_Strict):
         return f"{self.identifier}.{self.byoc_domain or self.region.byoc_domain}"
 
     @property
+    def transport(self) -> str:
+        """SIP transport of both directions: "udp", "tcp" or "tls"."""
+        return "tls" if self.secure else self.protocol
+
+    @property
     def origination_url(self) -> str:
-        return f"sip:{self.inbound_fqdn}"
+        """Where Twilio sends calls, with port and transport where they are not SIP's own defaults, 5060 and UDP."""
+        return f"sip:{self.inbound_fqdn}" + {"udp": "", "tcp": ";transport=tcp", "tls": ":5061;transport=tls"}[self.transport]
 
     @property
     def servers(self) -> list[str]:
@@ -298,7 +308,8 @@ class Params(_Strict):
         if self.sip_servers:
             return list(self.sip_servers)
         hosts = [termination_host(self.termination_domain, edge) for edge in self.twilio_edges]
-        return [f"{host}:{self.sip_port}" for host in hosts or [self.termination_uri]]
+        port = 5061 if self.secure and self.sip_port == 5060 else self.sip_port
+        return [f"{host}:{port}" for host in hosts or [self.termination_uri]]
 
     @property
     def access_list(self) -> list[str]:
@@ -491,6 +502,12 @@ def _cross_checks(params: Params) -> Iterable[str]:
         if numbers is not None and item.number not in numbers:
             yield f"{where}.number: {item.number} is not among phone_numbers. Add it there, or mend it here."
         seen.add(item.number)
+    if given.get("secure"):
+        if given.get("protocol") == "tcp":
+            yield "protocol: secure trunking always uses TLS, so tcp contradicts secure: true. Remove the line."
+        for index, server in enumerate(given.get("sip_servers", [])):
+            if not server.partition(":")[2] or server.endswith(":5060"):
+                yield f'sip_servers[{index}]: "{server}" has not the port of TLS. Write "{server.partition(":")[0]}:5061".'
     if given.get("target") == "live":
         yield from _live_problems(given)
 

@@ -19,13 +19,17 @@ from .resources.base import Context
 
 @dataclass(frozen=True)
 class Check:
-    """One row: what was expected, what was found, whether that is right, and what to do if it is not."""
+    """One row: what was expected, what was found, whether that is right, and what to do if it is not.
+
+    `warning`: it passed, and the remedy should be read all the same.
+    """
 
     name: str
     expected: str
     found: str
     passed: bool
     remedy: str = ""
+    warning: bool = False
 
 
 def run(ctx: Context) -> list[Check]:

@@ -8,21 +8,27 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
+import getpass
+import hashlib
 import os
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, TypeVar
 
-from . import chapters, dialplan, precheck, reconcile, teardown
+from . import chapters, crosscheck, dialplan, precheck, probes, reconcile, teardown
 from .clouds import Clouds
-from .display import objects
+from .display import objects, pictures
+from .display.pictures import Picture
 from .display.tables import Table, text
 from .exceptions import CheckFailed, DeadlineExceeded, Forbidden, NotYet, ParamsError, Refused
 from .params import DEMO, Params, find_file, load, plain, validate, warnings
 from .redaction import guard_kernel
 from .regions import data_file
-from .resources.base import Context
+from .resources.base import Context, Kind
 
 T = TypeVar("T")
 DESTROY_VARIABLE = "BYOC_DESTROY"  # the partner's name, set by `byoc destroy --yes`: the word a headless teardown needs
@@ -67,6 +73,9 @@ def open_chapter(name: str, namespace: Mapping[str, Any]) -> Runbook:
     if isinstance(values.get("params_file"), str) and values["params_file"]:
         values = _from_file(values, given, source)
         source = values["params_file"]
+    elif "partner" in given:
+        # Of another partner: what was not given takes its default, never the example's value that stands in the cell.
+        values = {key: values[key] for key in given}
     return Runbook(chapter, validate(values, source=source, only=chapter.fields))
 
 
@@ -112,6 +121,8 @@ class Runbook:
         self.outcomes: list[reconcile.Outcome] = []
         self.planned: list[reconcile.Change] = []
         self.simulations: list[dialplan.Simulation] = []
+        self.checks: list[precheck.Check] = []
+        self.probed: list[precheck.Check] = []
         self._removed: list[teardown.Removal] = []
 
     # ------------------------------------------------------------ showing
@@ -147,6 +158,12 @@ class Runbook:
 
         return Approved.of_environment(self.params)
 
+    def picture(self) -> Picture:
+        """The path of the partner's calls through both clouds, each part done, missing, wrong or not looked at; never raises for those."""
+        from . import call_path
+
+        return call_path.picture(self._ctx, self.chapter, self.outcomes, self.planned)
+
     # ------------------------------------------------------------ doing
 
     def apply(self, kind: str) -> Table:
@@ -156,11 +173,15 @@ class Runbook:
         """
         module = chapters.kind(kind)
         self._ctx.forget()  # what somebody mended since the last cell counts
+        if self.planning:
+            changes = reconcile.preview(self._ctx, module)
+            self.planned += changes
+            return objects.plan_table(changes)
+        with self._alone():
+            return self._applied(module)
+
+    def _applied(self, module: Kind) -> Table:
         try:
-            if self.planning:
-                changes = reconcile.preview(self._ctx, module)
-                self.planned += changes
-                return objects.plan_table(changes)
             done = [reconcile.apply(self._ctx, module, want, self._approved) for want in module.desired(self._ctx)]
         except Forbidden as error:
             raise self._with_permissions(error) from None
@@ -168,6 +189,27 @@ class Runbook:
         if not done:
             return Table(["Object", "Result"], [[module.KIND, "nothing asked for in the params"]])
         return objects.outcome_table(done)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Between looking whether an object exists and making it, no other run of this user may do the same for this partner.
+
+        Raises:
+            Refused: another run is at it, and does not end.
+        """
+        from filelock import FileLock, Timeout
+
+        p = self.params
+        whose = f"{p.target}/{p.region.aws}/{p.genesys_client_id}/{p.twilio_account_sid}/{p.slug}"
+        key = hashlib.sha256(whose.encode()).hexdigest()
+        folder = Path(tempfile.gettempdir()) / f"byoc-locks-{getpass.getuser()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            with FileLock(folder / key[:32], timeout=WAIT[p.target]):
+                yield
+        except Timeout:
+            raise Refused(f"Another run for {p.partner} is changing the same objects, and has not ended within {WAIT[p.target]:.0f} "
+                          "seconds. Nothing was changed. Wait for its end, then run this chapter again.") from None
 
     def _with_permissions(self, error: Forbidden) -> Forbidden:
         needed = data_file("permissions.yaml")["chapters"][self.chapter.name]
@@ -180,8 +222,8 @@ class Runbook:
     def precheck(self) -> Table:
         """Run every check and show the table; `require_passed` then fails the notebook if one failed."""
         self._ctx.forget()
-        self._checks = precheck.run(self._ctx)
-        return objects.check_table(self._checks)
+        self.checks = precheck.run(self._ctx)
+        return objects.check_table(self.checks)
 
     def require_passed(self) -> str:
         """A sentence if every check passed.
@@ -189,10 +231,10 @@ class Runbook:
         Raises:
             CheckFailed: at least one did not; a line each, with what to do.
         """
-        error = precheck.failures(self._checks)
+        error = precheck.failures(self.checks)
         if error:
             raise error
-        return f"All {len(self._checks)} checks passed: go on with chapter 02."
+        return f"All {len(self.checks)} checks passed: go on with chapter 02."
 
     # ------------------------------------------------------------ chapter 02
 
@@ -335,6 +377,62 @@ class Runbook:
         rows = [[str(i), s.kind, s.name, s.outcome, s.reason] for i, s in enumerate(result.steps, 1)]
         return Table(["Step", "What", "Name", "Outcome", "Why"], rows, f"{number}: {result.verdict}")
 
+    # ------------------------------------------------------------ chapter 08
+
+    def cross_check(self) -> Table:
+        """Read both clouds again and hold them against each other: a row a rule; `require_agreement` then judges."""
+        self._ctx.forget()
+        try:
+            self.checks = crosscheck.judge(crosscheck.read(self._ctx))
+        except Forbidden as error:
+            raise self._with_permissions(error) from None
+        return objects.check_table(self.checks)
+
+    @_when_there
+    def require_agreement(self) -> str:
+        """A sentence if no rule of `cross_check` failed.
+
+        Raises:
+            CheckFailed: at least one did; a line each, with what to do.
+        """
+        error = precheck.failures(self.checks)
+        if error:
+            raise error
+        warned = sum(c.warning for c in self.checks)
+        return f"Both clouds agree on all {len(self.checks)} rules." + (f" {warned} of them are warnings: read them." if warned else "")
+
+    @_when_there
+    def ladder(self, number: str) -> Picture:
+        """A number's way through the number plans, routes and trunks, as a picture: what was tried, in order, and how it ended."""
+        return pictures.ladder(dialplan.simulate(number, self._ctx.once("dialplan", self.dialplan)))
+
+    def probe(self) -> Table | str:
+        """What the network says of the trunk's two ends: DNS, certificate, SIP OPTIONS; live only, and only with `probe: true`."""
+        if not self.params.probe:
+            return "Not asked for: probe is false."
+        if self.params.target == "sandbox":
+            return "Probes are for live orgs: the practice clouds have no SIP and no names in DNS, so there is nothing to ask."
+        self.probed = probes.run(self.params)
+        return objects.check_table(self.probed)
+
+    def price_test_call(self) -> str:
+        """What the test call would cost; it asks Twilio's pricing API and calls nobody."""
+        return self._no_test_call or probes.price(self.clouds.twilio, self.params.phone_numbers[0], self.params.test_call_from)
+
+    def test_call(self) -> Table | str:
+        """Call the first number through Twilio, once, and show how that ended; live only, and only with `test_call_from`."""
+        if said := self._no_test_call:
+            return said
+        return objects.check_table(probes.call(self.clouds.twilio, self.params.phone_numbers[0], self.params.test_call_from))
+
+    @property
+    def _no_test_call(self) -> str:
+        if not self.params.test_call_from:
+            return "Not asked for: test_call_from is empty."
+        if self.params.target == "sandbox":
+            return "Test calls are for live orgs: on the practice clouds nobody can call anybody."
+        return "Plan: nobody is called." if self.planning else ""
+
     # ------------------------------------------------------------ chapter 99
 
     def removals(self) -> Table:
@@ -353,7 +451,8 @@ class Runbook:
         if self.planning:
             return "Plan: nothing is removed."
         self._confirm_removal()
-        self._removed = teardown.remove_all(self._ctx)
+        with self._alone():
+            self._removed = teardown.remove_all(self._ctx)
         return objects.removal_table(self._removed, tried=True)
 
     def _confirm_removal(self) -> None:

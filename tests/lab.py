@@ -40,9 +40,13 @@ class Lab:
         self.url, self.token, self.project, self.notebooks = url, token, project, project / "notebooks"
 
     def open(self, browser: Any, notebook: str, *, theme: str = "light", width: int = 1280, height: int = 900) -> Any:
-        """A page of its own on a notebook, with its kernel ready. `theme` is "light" or "dark"."""
-        self._post("PUT", "/lab/api/settings/@jupyterlab/apputils-extension:themes", {"raw": json.dumps({"theme": THEMES[theme]})})
+        """A page of its own on a notebook, with a fresh kernel ready. `theme` is "light" or "dark"."""
+        for session in self._ask("GET", "/api/sessions"):
+            if session["path"] == notebook:
+                self._ask("DELETE", f"/api/sessions/{session['id']}")
+        self._ask("PUT", "/lab/api/settings/@jupyterlab/apputils-extension:themes", {"raw": json.dumps({"theme": THEMES[theme]})})
         page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+        page.set_default_timeout(15_000)
         page.goto(f"{self.url}/lab/tree/{notebook}?reset&token={self.token}")
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         page.wait_for_function("() => document.body.dataset.jpThemeName === " + json.dumps(THEMES[theme]), timeout=30_000)
@@ -51,7 +55,8 @@ class Lab:
         return page
 
     def run_all(self, page: Any, seconds: float = 60) -> None:
-        """Run every cell, and wait for the last one's end."""
+        """Run every cell, also those that have run, and wait for the last one's end."""
+        page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
         page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_function(
             "() => { const cells = window.jupyterapp.shell.currentWidget.content.widgets.filter(w => w.model.type === 'code' && "
@@ -65,10 +70,11 @@ class Lab:
         path = page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
         return json.loads((self.notebooks / path).read_text("utf-8"))
 
-    def _post(self, method: str, path: str, body: Any) -> None:
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"token {self.token}", "Content-Type": "application/json"}
-        with urlopen(Request(self.url + path, json.dumps(body).encode(), headers, method=method), timeout=30):
-            pass
+        data = None if body is None else json.dumps(body).encode()
+        with urlopen(Request(self.url + path, data, headers, method=method), timeout=30) as answer:
+            return json.loads(answer.read() or "null")
 
 
 def copy_project(folder: Path) -> Path:

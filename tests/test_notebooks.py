@@ -15,11 +15,11 @@ import papermill
 import pytest
 
 from byoc_helpers import authoring, sandbox
-from byoc_helpers.chapters import CHAPTERS
+from byoc_helpers.chapters import NOTEBOOKS
 from byoc_helpers.params import load
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def read(path: Path):
@@ -31,10 +31,10 @@ def code(notebook) -> list[str]:
 
 
 def test_there_is_a_notebook_for_each_chapter():
-    assert [p.stem for p in NOTEBOOKS] == [c.name for c in CHAPTERS]
+    assert [p.stem for p in PATHS] == [c.name for c in NOTEBOOKS]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
 class TestForm:
     def test_is_valid_and_carries_nothing_of_a_machine(self, path):
         notebook = read(path)
@@ -72,13 +72,13 @@ class TestForm:
         assert any("<table" in o.get("data", {}).get("text/html", "") for o in outputs)
 
     def test_parameters_are_the_models(self, path):
-        chapter = next(c for c in CHAPTERS if c.name == path.stem)
+        chapter = next(c for c in NOTEBOOKS if c.name == path.stem)
         cell = next(c for c in read(path).cells if "parameters" in c.metadata.get("tags", []))
         assert cell.source == authoring.parameters_cell(chapter, load(ROOT / "params" / "demo.yaml")), "run `make notebooks`"
         assert all(len(re.findall(r"(?<![=!<>])=(?!=)", line)) == 1 for line in cell.source.splitlines())
 
     def test_papermill_sees_every_parameter_with_its_meaning(self, path):
-        chapter = next(c for c in CHAPTERS if c.name == path.stem)
+        chapter = next(c for c in NOTEBOOKS if c.name == path.stem)
         seen = papermill.inspect_notebook(str(path))
         assert list(seen) == list(chapter.fields)
         assert all(p["help"] and p["inferred_type_name"] != "None" for p in seen.values())
@@ -86,11 +86,12 @@ class TestForm:
 
 def test_nbval_finds_the_outputs_that_are_committed(tmp_path):
     """Strict nbval on a fresh copy of the practice clouds, chapters in order."""
-    environment = {**os.environ, "BYOC_SANDBOX_HOME": str(tmp_path), "BYOC_SANDBOX_FIXED": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    environment = {**os.environ, "BYOC_SANDBOX_HOME": str(tmp_path), "BYOC_SANDBOX_FIXED": "1",
+                   "BYOC_DESTROY": load(ROOT / "params" / "demo.yaml").partner, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     environment.pop("PYTEST_XDIST_WORKER", None)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-o", "addopts=", *map(str, NOTEBOOKS)],
+            [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-o", "addopts=", *map(str, PATHS)],
             env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
         )
         assert done.returncode == 0, done.stdout[-6000:]

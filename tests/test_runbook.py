@@ -14,8 +14,9 @@ import pytest
 import yaml
 from orgs import do
 
-from byoc_helpers import authoring, batch, sandbox, secrets
+from byoc_helpers import authoring, batch, open_chapter, sandbox, secrets
 from byoc_helpers.chapters import CHAPTERS, find_chapter
+from byoc_helpers.exceptions import ParamsError
 from byoc_helpers.params import load
 from byoc_helpers.partners import load_all
 
@@ -128,7 +129,7 @@ def test_the_calls_of_each_chapter_are_the_documents(two_runs):
     path, _, result, _ = two_runs
     if path == SECOND:
         pytest.skip("the document is the demo's")
-    document = (ROOT / "notebooks" / "CALLS.md").read_text("utf-8")
+    document = (ROOT / "notebooks" / "CALLS.md").read_text("utf-8").partition("## 99")[0]
     made = [json.loads(line) for line in (result.folder / "journal.jsonl").read_text("utf-8").splitlines()]
     listed = {line.split("`")[1] for line in document.splitlines() if line.startswith("| ") and "`" in line}
     assert {authoring.journal.endpoint(c) for c in made} == listed, "run `make notebooks`"
@@ -156,6 +157,17 @@ def test_a_chapters_first_cell_refuses_what_papermill_lets_through(parameters, s
                                    engine_name="byoc", progress_bar=False)
     assert said in error.value.evalue
     assert "Traceback" not in "\n".join(error.value.traceback) and "runbook.py" not in "\n".join(error.value.traceback)
+
+
+def test_what_a_partner_leaves_out_is_its_default_not_the_examples(demo):
+    """The cell holds the example's values: given another partner, its own caller name must not go out on that partner's calls."""
+    values = yaml.safe_load(demo.read_text("utf-8"))
+    namespace = {**values, "In": ["", "# Parameters\n" + "\n".join(f"{k} = {v!r}" for k, v in values.items() if k != "caller_name")]}
+    assert values["caller_name"] and open_chapter("04_byoc_trunk", namespace).params.caller_name == ""
+    del namespace["In"]
+    assert open_chapter("04_byoc_trunk", namespace).params.caller_name == values["caller_name"]
+    with pytest.raises(ParamsError, match="trunk_name is missing"):
+        open_chapter("04_byoc_trunk", {**values, "In": ["# Parameters\npartner = 'Another'\n"]})
 
 
 def test_a_failed_check_is_a_sentence_that_says_what_to_do(demo, tmp_path):

@@ -80,3 +80,18 @@ class TwilioAccount:
     def numbers(self) -> Any:
         """The account's purchased phone numbers."""
         return self.client.api.v2010.accounts(self.account_sid).incoming_phone_numbers
+
+    @property
+    def calls(self) -> Any:
+        """Calls placed by the account itself."""
+        return self.client.api.v2010.accounts(self.account_sid).calls
+
+    @property
+    def pricing(self) -> Any:
+        """`/v2` of pricing.twilio.com: what calls cost this account."""
+        return self.client.pricing.v2
+
+    @property
+    def verified_callers(self) -> Any:
+        """Numbers of others that the account has verified it may show."""
+        return self.client.api.v2010.accounts(self.account_sid).outgoing_caller_ids

@@ -139,7 +139,7 @@ def removal_table(removals: Sequence[Removal], tried: bool) -> Table:
 
 def check_table(checks: Sequence[Check]) -> Table:
     """A row a check: expected, found, pass or fail, and for a fail what to do."""
-    rows = [[c.name, c.expected, c.found, MARKS[c.passed], "" if c.passed else c.remedy] for c in checks]
+    rows = [[c.name, c.expected, c.found, "! warning" if c.warning else MARKS[c.passed], c.remedy if c.warning or not c.passed else ""] for c in checks]
     passed = sum(c.passed for c in checks)
     return Table(["Check", "Expected", "Found", "Result", "What to do"], rows, f"{passed} of {len(checks)} checks passed",
                  {"recap": {"passed": passed, "failed": len(checks) - passed}})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import sip_trunk
 from .base import Context, Desired, Found, Setting
 
@@ -24,12 +26,19 @@ def desired(ctx: Context) -> list[Desired]:
 def find(ctx: Context, want: Desired) -> Found | None:
     trunk = ctx.require(sip_trunk)
     urls = ctx.once(("urls", trunk.id), lambda: trunk.raw.origination_urls.list(page_size=100))
-    entity = next((u for u in urls if u.sip_url.lower() == want.name.lower()), None)
+    entity = _ours(ctx, want, urls)
     if entity is None:
         return None
     fields = {"sip_url": want.name if entity.sip_url.lower() == want.name.lower() else entity.sip_url,
               "others": tuple(u.sip_url for u in urls if u.sid != entity.sid), "enabled": entity.enabled, "priority": entity.priority, "weight": entity.weight}
     return Found(entity.sid, want.name, fields, "made" if entity.friendly_name == _label(ctx) else False, entity)
+
+
+def _ours(ctx: Context, want: Desired, urls: list[Any]) -> Any | None:
+    """The very URL, or the one we made for this host with another port or transport, which is then changed, not doubled."""
+    exact = (u for u in urls if u.sip_url.lower() == want.name.lower())
+    same_host = (u for u in urls if u.friendly_name == _label(ctx) and sip_trunk.sip_host(u.sip_url) == sip_trunk.sip_host(want.name))
+    return next(exact, None) or next(same_host, None)
 
 
 def create(ctx: Context, want: Desired) -> None:

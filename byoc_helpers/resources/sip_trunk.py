@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from ..exceptions import Refused
@@ -13,7 +14,7 @@ KIND, SIDE, CHAPTER = "Twilio SIP trunk", "Twilio", "03"
 SETTINGS = (
     Setting("friendly_name", "Friendly name"),
     Setting("domain_name", "Termination SIP URI", "where Genesys Cloud sends calls; unique across all of Twilio"),
-    Setting("secure", "Secure Trunking", "off, as in the guide: both sides must agree"),
+    Setting("secure", "Secure Trunking", "TLS and SRTP; both sides must agree. Off in the guide"),
     Setting("ip_acls", "IP access control lists", "with both kinds attached, a call must pass both"),
     Setting("credential_lists", "Credential lists"),
     Setting("auth_type", "Authentication in force"),
@@ -24,6 +25,11 @@ HINTS = (
 )
 
 
+def sip_host(url: str) -> str:
+    """Host of a SIP URL, in small letters, without user, port and parameters."""
+    return re.split(r"[:;?]", re.sub(r"^sips?:([^@]*@)?", "", url.strip().lower()))[0]
+
+
 def name(params: Params) -> str:
     return params.termination_uri
 
@@ -31,7 +37,7 @@ def name(params: Params) -> str:
 def desired(ctx: Context) -> list[Desired]:
     p = ctx.params
     fields = {
-        "friendly_name": p.twilio_trunk_name, "domain_name": p.termination_uri.lower(), "secure": False,
+        "friendly_name": p.twilio_trunk_name, "domain_name": p.termination_uri.lower(), "secure": p.secure,
         "ip_acls": AtLeast([p.ip_acl_name]), "credential_lists": AtLeast([p.credential_list_name]),
     }
     return [Desired(p.termination_uri, fields)]
@@ -64,7 +70,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
 
 def create(ctx: Context, want: Desired) -> None:
     entity = ctx.clouds.twilio.trunking.trunks.create(
-        friendly_name=want.fields["friendly_name"], domain_name=ctx.params.termination_uri, secure=False)
+        friendly_name=want.fields["friendly_name"], domain_name=ctx.params.termination_uri, secure=want.fields["secure"])
     _attach(ctx, entity, frozenset({"ip_acls", "credential_lists"}))
 
 
@@ -88,7 +94,7 @@ def removal(ctx: Context, want: Desired, found: Found) -> Removable:
     held = {*found.fields["ip_acls"], *found.fields["credential_lists"]}
     strangers = sorted(held - ours)
     strangers += [n.phone_number for n in trunk.phone_numbers.list(page_size=100) if n.phone_number not in p.phone_numbers]
-    strangers += [u.sip_url for u in trunk.origination_urls.list(page_size=100) if u.sip_url.lower() != p.origination_url.lower()]
+    strangers += [u.sip_url for u in trunk.origination_urls.list(page_size=100) if sip_host(u.sip_url) != p.inbound_fqdn.lower()]
     if strangers:
         return Removable("leave", f"it also has {', '.join(strangers)}, which is not from the params")
     if p.keep_domain:

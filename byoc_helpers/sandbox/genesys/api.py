@@ -33,6 +33,8 @@ def handle(core: Core, request: Request) -> tuple[Reply, Tenant | None]:
         problem, headers = raised, raised.standing.headers
     except Problem as raised:
         problem = raised
+    except RecursionError:  # a body nested nearly too deeply to read
+        problem = Problem("bad.json", why="the body is not JSON")
     except Exception:
         log.exception("%s %s", request.method, request.path)
         problem = Problem("internal")

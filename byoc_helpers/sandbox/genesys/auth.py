@@ -1,6 +1,7 @@
 """Logging in to the practice Genesys Cloud: client credentials for a bearer token.
 
-Error bodies of the token endpoint: OAuth 2.0 (RFC 6749, 5.2) with the `description` the platform adds.
+Error bodies of the token endpoint: OAuth 2.0 (RFC 6749, 5.2) with the `description` the platform adds. Status and
+texts of the two `client` entries as captured by users of the live endpoint: it answers 400, not the RFC's 401.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from .errors import Problem
 TOKEN_SECONDS = 86_400
 
 OAUTH_ERRORS = {
-    "client": (401, "invalid_client", "client authentication failed"),
+    "no.client": (400, "invalid_client", "client not found"),
+    "client": (400, "invalid_client", "authentication failed"),
     # Status and header as for the platform's own limit; the token endpoint's wording isn't published.
     "many": (429, "too_many_requests", "rate limit exceeded for this client"),
     "grant": (400, "unsupported_grant_type", "the practice clouds offer client_credentials only"),
@@ -52,7 +54,8 @@ def token(core: Core, request: Request) -> Reply:
             core, unquote_plus(pair[0]), unquote_plus(pair[1]), "oauth"
         )
         if tenant is None:
-            return oauth_error("client")
+            known = core.known_login(pair[0]) or core.known_login(unquote_plus(pair[0]))
+            return oauth_error("client" if known else "no.client")
         if allowed := tenant.get("logins_per_minute"):
             standing = core.limits.count("login", tenant.client_id, allowed, window(tenant))
             if standing.over:
@@ -85,7 +88,7 @@ class TooMany(Problem):
     """More requests with one token than the tenant's limit allows."""
 
     def __init__(self, standing: Standing):
-        super().__init__("too.many", allowed=str(standing.allowed), seconds=str(standing.window))
+        super().__init__("too.many", wait=str(standing.reset))
         self.standing = standing
 
 

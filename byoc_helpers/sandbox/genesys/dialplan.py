@@ -174,7 +174,8 @@ def put_plans(ctx: Context, site_id: str) -> list[dict[str, Any]]:
     if len(wanted) > PLAN_LIMIT:
         raise Problem("plan.many", limit=str(PLAN_LIMIT))
     held = {r.id: r for r in _plans(ctx, site)}
-    by_name = {r.name: r for r in held.values()}
+    meant = [text("id", plan["id"]) for plan in wanted if plan.get("id")]
+    by_name = {r.name: r for r in held.values() if r.id not in meant}
     kept: list[Row | None] = []
     names: set[str] = set()
     for plan in wanted:
@@ -184,6 +185,8 @@ def put_plans(ctx: Context, site_id: str) -> list[dict[str, Any]]:
         names.add(name)
         if plan.get("id") and plan["id"] not in held:
             raise Problem("no.reference", kind="NumberPlan", id=str(plan["id"]))
+        if meant.count(plan.get("id")) > 1:
+            raise Problem("bad.value", field="id", value=plan["id"], why="Two number plans have it.")
         kept.append(held.get(plan.get("id") or "") or by_name.get(name))
     stay = {r.id for r in kept if r}
     for old in held.values():
@@ -211,7 +214,7 @@ def _check_plan(plan: dict[str, Any]) -> dict[str, Any]:
     if kind == "regex":
         try:
             re.compile(values["match"])
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise Problem(
                 "bad.value", field="match", value=values["match"], why="It is not a regular expression."
             ) from error

@@ -178,7 +178,7 @@ def paging(ctx: Context) -> tuple[int, int]:
     values = []
     for field, default, low in (("pageSize", 25, 1), ("pageNumber", 1, 1)):
         given = ctx.request.arg(field) or str(default)
-        if not given.lstrip("-").isdecimal() or len(given) > 9 or int(given) < low:
+        if not re.fullmatch("[0-9]{1,9}", given) or int(given) < low:
             raise Problem(
                 "bad.value", field=field, value=given, why=f"A whole number from {low} is expected."
             )

@@ -29,8 +29,8 @@ ERRORS: dict[str, Entry] = {
         "following permissions assigned: [{permissions}]", "seen: the vendor's go client"
     ),
     "too.many": Entry(
-        429, "too.many.requests", "Rate limit exceeded the maximum [{allowed}] requests within [{seconds}] seconds",
-        "seen: the vendor's go client"
+        429, "too.many.requests", "Rate limit exceeded the maximum. Retry the request in [{wait}] seconds",
+        "sure: the API's published description"
     ),
     "no.path": Entry(404, "not.found", "The requested resource was not found. The practice cloud serves no {path}", "shape"),
     "no.method": Entry(405, "method.not.allowed", "HTTP {method} is not allowed here", "shape"),
@@ -77,7 +77,8 @@ ERRORS: dict[str, Entry] = {
     "did.no.pool": Entry(
         400, "bad.request", "Field 'didPoolId' is required and cannot be empty.", "seen: provider issue 525"
     ),
-    "internal": Entry(500, "internal.server.error", "The server encountered an unexpected condition.", "shape"),
+    "internal": Entry(500, "internal.server.error", "The server encountered an unexpected condition which prevented it from "
+        "fulfilling the request.", "seen: a Go client's table of the platform's errors"),
 }  # fmt: skip
 
 

@@ -24,10 +24,14 @@ def body_of(ctx: Context) -> dict[str, Any]:
 
 
 def json_of(ctx: Context) -> Any:
+    body = ctx.request.body or b"null"
     try:
-        return json.loads(ctx.request.body or b"null", parse_constant=_no_constant)
+        data = json.loads(body, parse_constant=_no_constant)
+        if b"\\ud" in body.lower():
+            json.dumps(data, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise Problem("bad.json", why="the body is not JSON") from error
+    return data
 
 
 def _no_constant(name: str) -> Any:
@@ -60,7 +64,7 @@ def one_of(*allowed: str) -> Check:
 
     def check(field: str, value: Any) -> str:
         if text(field, value) not in allowed:
-            raise Problem("bad.value", field=field, value=value, why=f"Allowed: {', '.join(allowed)}.")
+            raise Problem("bad.value", field=field, value=value, why=f"Allowable values are: {', '.join(allowed)}")
         return value
 
     return check

@@ -132,6 +132,8 @@ def delete_location(ctx: Context, location_id: str) -> Reply:
         raise Problem(
             "in.use", kind="Location", name=row.body["name"], user=f"site '{users[0].body['name']}'"
         )
+    if below := _below(ctx, row):
+        raise Problem("in.use", kind="Location", name=row.body["name"], user=f"location '{below[0].body['name']}'")
     e.delete(ctx, LOCATIONS, row)
     return Reply(204)
 
@@ -143,6 +145,8 @@ def _checked(ctx: Context, body: dict[str, Any], own_id: str) -> dict[str, Any]:
     if contact := values.get("contactUser"):
         e.must_exist(ctx, people.USERS, {"id": contact})
     for parent in values.get("path", []):
+        if parent == own_id:
+            raise Problem("bad.value", field="path", value=parent, why="A location cannot be its own parent.")
         e.must_exist(ctx, LOCATIONS, {"id": parent})
     if number := values.get("emergencyNumber"):
         e164 = number.get("e164") or number.get("number", "")
@@ -160,13 +164,13 @@ def _checked(ctx: Context, body: dict[str, Any], own_id: str) -> dict[str, Any]:
     return body
 
 
+def _below(ctx: Context, row: Row) -> list[Row]:
+    every = ctx.store.rows(ctx.tenant.name, LOCATIONS.name, order="name")
+    return [r for r in every if row.id in r.body.get("path", [])]
+
+
 def sublocations(ctx: Context, location_id: str) -> dict[str, Any]:
-    row = e.get(ctx, LOCATIONS, location_id)
-    below = [
-        r
-        for r in ctx.store.rows(ctx.tenant.name, LOCATIONS.name, order="name")
-        if row.id in r.body.get("path", [])
-    ]
+    below = _below(ctx, e.get(ctx, LOCATIONS, location_id))
     return e.envelope(ctx, [show(ctx, r) for r in below], len(below), total_twice=False)
 
 

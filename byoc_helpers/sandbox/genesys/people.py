@@ -78,6 +78,8 @@ def get_me(ctx: Context) -> dict[str, Any]:
 def patch_user(ctx: Context, user_id: str) -> dict[str, Any]:
     row = e.get(ctx, USERS, user_id)
     e.check_version(row, body := body_of(ctx))
+    if manager := e.read(body, USERS.fields).get("manager"):
+        e.must_exist(ctx, USERS, {"id": manager})
     if body.get("addresses") is not None:
         body = {**body, "addresses": [_contact(c) for c in e.read(body, USERS.fields)["addresses"]]}
         wanted = [c["address"] for c in body["addresses"] if c["mediaType"] == "PHONE" and "address" in c]

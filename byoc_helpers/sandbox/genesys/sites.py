@@ -129,7 +129,7 @@ def delete_site(ctx: Context, site_id: str) -> Reply:
                 SITES,
                 "id != ?1 AND EXISTS (SELECT 1 FROM json_each(body, '$.secondarySites') WHERE value ->> 'id' = ?1)",
             ),
-            (TRUNK_BASES, "json_extract(body, '$.inboundSite.id') = ?1"),
+            (TRUNK_BASES, "?1 IN (json_extract(body, '$.inboundSite.id'), json_extract(body, '$.site.id'))"),
         ):
             where = where.replace("?1", f"'{row.id}'")
             if users := ctx.store.rows(ctx.tenant.name, kind.name, where=where, limit=1):

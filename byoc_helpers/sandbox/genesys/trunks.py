@@ -169,6 +169,9 @@ def _checked(ctx: Context, body: dict[str, Any]) -> dict[str, Any]:
     values = {"state": "active", **e.clean(TRUNK_BASES, body)}
     if values["trunkMetabase"]["id"] not in template.METABASES:
         raise Problem("no.reference", kind="TrunkMetabase", id=values["trunkMetabase"]["id"])
+    kind = template.METABASES[values["trunkMetabase"]["id"]][1]
+    if values["trunkType"] != kind:
+        raise Problem("bad.value", field="trunkType", value=values["trunkType"], why=f"This metabase is of type {kind}.")
     for field in ("site", "inboundSite"):
         if field in values:
             e.must_exist(ctx, SITES, values[field])
@@ -222,7 +225,7 @@ def _value(key: str, kind: str, rest: dict[str, Any], value: Any) -> Any:
         if kind == "array" and not isinstance(item, str):
             raise Problem("bad.type", field=key, wanted="list of strings")
         if "enum" in rules and item not in rules["enum"]:
-            raise Problem("bad.value", field=key, value=shown, why=f"Allowed: {', '.join(rules['enum'])}.")
+            raise Problem("bad.value", field=key, value=shown, why=f"Allowable values are: {', '.join(rules['enum'])}")
         if "pattern" in rules and not re.fullmatch(rules["pattern"].strip("^$"), item):
             raise Problem("bad.value", field=key, value=shown, why=f"It must match {rules['pattern']}.")
         if "minimum" in rules and not rules["minimum"] <= item <= rules["maximum"]:

@@ -106,7 +106,7 @@ def _domain(ctx: Context, name: str, own_id: str) -> str:
         raise Problem(21248, name=name)
     if "." in label:
         above = ctx.store.claim_of(DOMAIN_SCOPE, label.partition(".")[2] + SUFFIX)
-        if above is None or above.tenant != ctx.tenant.name:
+        if above is None or above.tenant != ctx.tenant.name or above.until is not None:
             raise Problem(21247, why=f"{label.partition('.')[2]}{SUFFIX} must exist first")
     return name
 

@@ -75,17 +75,42 @@ def get_me(ctx: Context) -> dict[str, Any]:
     )
 
 
+def post_user(ctx: Context) -> dict[str, Any]:
+    body = {k: v for k, v in body_of(ctx).items() if k not in ("password", "divisionId")}
+    email = str(body.get("email", "")).casefold()
+    if email and any(u.body["email"].casefold() == email for u in ctx.store.rows(ctx.tenant.name, USERS.name)):
+        raise Problem("name.taken", kind="User", name=body["email"])
+    wanted = body.pop("addresses", None)
+    row = e.create(ctx, USERS, body, extra={"username": body.get("email", "")})
+    if wanted is not None:
+        _own(ctx, row, {"addresses": wanted})
+    return show(ctx, row)
+
+
+def delete_user(ctx: Context, user_id: str) -> dict[str, Any]:
+    """The person is kept, inactive and out of sight; their numbers are free again."""
+    row = e.get(ctx, USERS, user_id)
+    dids.assign(ctx, "USER", row, [], must_be_in_pool=False)
+    e.delete(ctx, USERS, row)
+    return {}
+
+
 def patch_user(ctx: Context, user_id: str) -> dict[str, Any]:
     row = e.get(ctx, USERS, user_id)
     e.check_version(row, body := body_of(ctx))
     if manager := e.read(body, USERS.fields).get("manager"):
         e.must_exist(ctx, USERS, {"id": manager})
+    _own(ctx, row, body)
+    return show(ctx, row)
+
+
+def _own(ctx: Context, row: Row, body: dict[str, Any]) -> None:
+    """Amend a person, and give them the numbers among their addresses."""
     if body.get("addresses") is not None:
         body = {**body, "addresses": [_contact(c) for c in e.read(body, USERS.fields)["addresses"]]}
         wanted = [c["address"] for c in body["addresses"] if c["mediaType"] == "PHONE" and "address" in c]
         dids.assign(ctx, "USER", row, wanted, must_be_in_pool=False)
     e.update(ctx, USERS, row, body, patch=True)
-    return show(ctx, row)
 
 
 def _contact(contact: dict[str, str]) -> dict[str, str]:
@@ -110,9 +135,11 @@ def get_search(ctx: Context) -> dict[str, Any]:
 
 ROUTES = [
     Route("GET", BASE, list_users),
+    Route("POST", BASE, post_user),
     Route("GET", f"{BASE}/me", get_me),
     Route("GET", f"{BASE}/search", get_search),
     Route("POST", f"{BASE}/search", post_search, write=False),
     Route("GET", f"{BASE}/{{user_id}}", get_user),
+    Route("DELETE", f"{BASE}/{{user_id}}", delete_user),
     Route("PATCH", f"{BASE}/{{user_id}}", patch_user),
 ]

@@ -6,9 +6,10 @@ of the object at the page's edge.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
-from email.utils import formatdate
+from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -33,7 +34,7 @@ def origin(request: Request, product: str) -> str:
 @lru_cache(1024)
 def rfc2822(stamp: float) -> str:
     """`Mon, 23 Nov 2026 19:10:00 +0000`"""
-    return formatdate(stamp)
+    return format_datetime(dt.datetime.fromtimestamp(stamp, dt.UTC))
 
 
 def dates(row: Row, *, v1: bool = False) -> dict[str, str]:

@@ -62,11 +62,11 @@ def test_links_follow_the_host(customer: Customer, plain: httpx.Client):
 def test_wrong_credentials(box: Sandbox, customer: Customer, plain: httpx.Client):
     grant = {"grant_type": "client_credentials"}
     answer = plain.post("/oauth/token", data=grant, auth=(customer.keys["client_id"], "wrong-secret"))
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client")
     answer = plain.post(
         "/oauth/token", data=grant, auth=("8f0d3a52-0000-4000-8000-000000000000", "somebody-s-real-secret")
     )
-    assert answer.status_code == 401
+    assert answer.status_code == 400
     answer = plain.get("/api/v2/users")
     assert (answer.status_code, answer.json()["code"]) == (401, "authentication.required")
     assert answer.headers["inin-correlation-id"] == answer.json()["contextId"]
@@ -95,7 +95,7 @@ def test_a_foreign_client_gets_a_tenant_at_its_first_login(plain: httpx.Client):
     token = plain.post("/oauth/token", data=grant, auth=(client_id, "my-own-secret")).json()["access_token"]
     org = plain.get("/api/v2/organizations/me", headers={"Authorization": f"Bearer {token}"}).json()
     assert org["name"] == f"guest-{TAIL}"
-    assert plain.post("/oauth/token", data=grant, auth=(client_id, "another-secret")).status_code == 401
+    assert plain.post("/oauth/token", data=grant, auth=(client_id, "another-secret")).status_code == 400
     sid = f"AC00000000{TAIL}"
     assert (
         plain.get(f"/2010-04-01/Accounts/{sid}.json", auth=(sid, "my-own-token")).json()["friendly_name"]

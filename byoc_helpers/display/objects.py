@@ -84,7 +84,7 @@ def plan_table(changes: Sequence[Change]) -> Table:
     counts = plan_counts(changes)
     caption = plan_line(counts)
     recap = {"to add": counts["create"], "to change": counts["update"], "to destroy": counts["delete"], "unchanged": counts["unchanged"]}
-    return Table(["Object", "Name", "Setting", "Now", "Then", "Plan"], rows, caption, {"plan": counts, "recap": recap})
+    return Table(["Object", "Name", "Setting", "In the cloud now", "By the guide and the params", "Plan"], rows, caption, {"plan": counts, "recap": recap})
 
 
 def plan_line(counts: Mapping[str, int]) -> str:

@@ -17,7 +17,7 @@ _OPERATION = re.compile(r"^    def ((?:get|post|put|patch|delete|head)_\w+)\(sel
 _PATH = re.compile(r"resource_path = '([^']*)'")
 _CALL = re.compile(r"call_api\(resource_path, '([A-Z]+)'")
 _TYPE = re.compile(r"response_type=(?:'([^']*)'|None)")
-_QUERY = re.compile(r"query_params\['(\w+)'\] = params\['(\w+)'\]")
+_QUERY = re.compile(r"query_params\['([\w.]+)'\] = params\['(\w+)'\]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:?\d\d)")
 _PLAIN = {"str": str, "int": int, "bool": bool, "float": (int, float), "object": object}
 

@@ -77,6 +77,11 @@ class Customer:
         }
         return self.locations.post_locations(body)
 
+    def verification(self, location: str) -> str:
+        """How far the check of a location's address is: it is in the answer on request only."""
+        seen = self.locations.get_location(location, expand=["addressVerificationDetails"])
+        return seen.address_verification_details.status
+
     def site(self, name: str = "Paris Office", location: str | None = None) -> gc.Site:
         voice = self.telephony.get_telephony_providers_edges_sites(name="PureCloud Voice*").entities[0].id
         body = {

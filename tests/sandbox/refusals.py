@@ -663,7 +663,7 @@ def site_without_an_emergency_number(c: Customer):
 def site_with_an_unverified_address(c: Customer):
     body = {"name": "Nowhere", "address": {"street1": "1 Nowhere", "country": "FR"}}
     place = c.locations.post_locations(body)
-    eventually(lambda: c.locations.get_location(place.id).address_verification_details.status == "Failed")
+    eventually(lambda: c.verification(place.id) == "Failed")
     c.site(location=place.id)
 
 

@@ -75,7 +75,7 @@ class Twilio(Loopback):
 @pytest.fixture(scope="module")
 def world(box):
     """Both clouds after the guide's work and everything a client would do next to it."""
-    customer = Customer(box, "contract", numbers=NUMBERS)
+    customer = Customer(box, "contract", numbers=NUMBERS, region="ap-southeast-2")
     genesys, twilio = Genesys(box.url), Twilio(box.url)
     genesys.get_client_credentials_token(customer.keys["client_id"], customer.keys["client_secret"])
     customer.client, customer.telephony = genesys, gc.TelephonyProvidersEdgeApi(genesys)
@@ -116,14 +116,18 @@ def _genesys(c: Customer, client: Genesys) -> None:
     ivr = c.architect.post_architect_ivrs({"name": "Reception", "dnis": [NUMBERS[1]]})
     ivr = c.architect.put_architect_ivr(ivr.id, {**plain(ivr), "description": "by the contract"})
     group = t.post_telephony_providers_edges_edgegroups({"name": "Group", "phoneTrunkBases": []})
-    group = t.put_telephony_providers_edges_edgegroup(group.id, {**plain(group), "description": "by the contract"})
+    group = t.put_telephony_providers_edges_edgegroup(
+        group.id, {**plain(group), "description": "by the contract", "phoneTrunkBases": [{"id": base.id}]})
+    held = t.get_telephony_providers_edges_edgegroup_edgetrunkbase(group.id, base.id)
+    t.put_telephony_providers_edges_edgegroup_edgetrunkbase(group.id, base.id, plain(held))
+    t.post_telephony_providers_edges_trunks_search({"query": [{"fields": ["name"], "value": "Twilio", "type": "EXACT"}]})
     organization = gc.OrganizationApi(client)
     organization.put_organizations_me(body=plain(organization.get_organizations_me()))
 
     line = eventually(lambda: t.get_telephony_providers_edges_trunks().entities)[0]
     ids = {
         "site_id": site.id, "location_id": place.id, "trunk_base_settings_id": base.id, "outbound_route_id": route.id, "user_id": user.id,
-        "did_pool_id": pool.id, "ivr_id": ivr.id, "edge_group_id": group.id, "trunk_id": line.id, "number_plan_id": plans[0].id,
+        "edgegroup_id": group.id, "edgetrunkbase_id": base.id, "trunk_ids": line.id, "did_pool_id": pool.id, "ivr_id": ivr.id, "edge_group_id": group.id, "trunk_id": line.id, "number_plan_id": plans[0].id,
         "edge_id": t.get_telephony_providers_edges().entities[0].id, "flow_id": c.architect.get_flows().entities[0].id,
         "division_id": user.division.id, "did_id": t.get_telephony_providers_edges_dids().entities[0].id,
         "trunk_metabase_id": "external_sip_pcv_byoc_carrier.json", "type": "ASSIGNED_AND_UNASSIGNED", "number": NUMBERS[0],

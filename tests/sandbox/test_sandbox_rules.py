@@ -115,9 +115,7 @@ def test_locations(customer: Customer):
     bad = customer.locations.post_locations(
         {"name": "Nowhere", "address": {"street1": "1 Nowhere", "country": "FR"}}
     )
-    eventually(
-        lambda: customer.locations.get_location(bad.id).address_verification_details.status == "Failed"
-    )
+    eventually(lambda: customer.verification(bad.id) == "Failed")
     with pytest.raises(ApiException) as caught:
         customer.site(location=bad.id)
     assert "address could not be verified" in refused(caught.value)[1]
@@ -395,7 +393,7 @@ def test_no_password_is_ever_answered(customer: Customer):
 def test_a_pending_location_may_have_a_site(box: Sandbox, customer: Customer):
     box.configure(customer.name, late_seconds=30)
     place = customer.place()
-    assert place.address_verification_details.status == "Pending"
+    assert customer.verification(place.id) == "Pending"
     assert customer.site(location=place.id).location.id == place.id
 
 

@@ -47,12 +47,14 @@ def show(ctx: Context, row: Row) -> dict[str, Any]:
     seen["addressStored"] = "address" in seen
     seen["addressVerified"] = False
     if check := row.body.get("_check"):
-        seen["addressVerificationDetails"] = details = {"dateStarted": check["started"], "service": SERVICE}
+        details = {"dateStarted": check["started"], "service": SERVICE}
         if time.time() < check["due"]:
             details["status"] = "Pending"
         else:
             details |= {"status": check["result"], "dateFinished": check["finished"]}
             seen["addressVerified"] = check["result"] == "Complete"
+        if "addressVerificationDetails" in ctx.request.arg("expand").split(","):
+            seen["addressVerificationDetails"] = details
     return seen
 
 

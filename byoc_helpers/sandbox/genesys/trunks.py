@@ -317,7 +317,12 @@ def list_trunks(ctx: Context) -> dict[str, Any]:
     asked = ctx.request.arg("trunkType").upper()
     if asked and asked != "EXTERNAL":
         return e.envelope(ctx, [], 0)
-    return e.listing(ctx, TRUNKS, show_trunk, name_filter=False)
+    wanted = {"edge.id": ctx.request.arg("edge.id"), "_base": ctx.request.arg("trunkBase.id")}
+    return e.listing(ctx, TRUNKS, show_trunk, name_filter=False, equal={k: v for k, v in wanted.items() if v})
+
+
+def search_trunks(ctx: Context) -> dict[str, Any]:
+    return search.answer(ctx, TRUNKS, show_trunk, body_of(ctx), "trunks")
 
 
 def list_edge_trunks(ctx: Context, edge_id: str) -> dict[str, Any]:
@@ -340,6 +345,33 @@ def get_metrics(ctx: Context, trunk_id: str) -> dict[str, Any]:
     }
 
 
+def list_metrics(ctx: Context) -> list[dict[str, Any]]:
+    """`GET …/trunks/metrics?trunkIds=a,b`; ids that are nobody's are left out."""
+    held = {r.id for r in ctx.store.rows(ctx.tenant.name, TRUNKS.name)}
+    return [get_metrics(ctx, id) for id in ctx.request.arg("trunkIds").split(",") if id in held]
+
+
+def _base_of_group(ctx: Context, group_id: str, base_id: str) -> Row:
+    group = e.get(ctx, EDGE_GROUPS, group_id)
+    assigned = group.body.get("edgeTrunkBaseAssignment", {}).get("trunkBase", {})
+    if base_id not in {r["id"] for r in [*group.body.get("phoneTrunkBases", []), *([assigned] if assigned else [])]}:
+        raise Problem("no.path", path=f"{ctx.request.method} {ctx.request.path}")
+    return e.get(ctx, TRUNK_BASES, base_id)
+
+
+def get_group_base(ctx: Context, group_id: str, base_id: str) -> dict[str, Any]:
+    return _without_managed(show(ctx, _base_of_group(ctx, group_id, base_id)))
+
+
+def _without_managed(seen: dict[str, Any]) -> dict[str, Any]:
+    """The model EdgeTrunkBase is TrunkBase without this one field."""
+    return {k: v for k, v in seen.items() if k != "managed"}
+
+
+def put_group_base(ctx: Context, group_id: str, base_id: str) -> dict[str, Any]:
+    return _without_managed(put_base(ctx, _base_of_group(ctx, group_id, base_id).id))
+
+
 def post_search(ctx: Context) -> dict[str, Any]:
     return search.answer(ctx, TRUNK_BASES, show, body_of(ctx), "trunkBases")
 
@@ -355,6 +387,10 @@ ROUTES = [
     Route("PUT", f"{BASE}/{{base_id}}", put_base),
     Route("DELETE", f"{BASE}/{{base_id}}", delete_base),
     Route("GET", TRUNKS_PATH, list_trunks),
+    Route("POST", f"{TRUNKS_PATH}/search", search_trunks, write=False),
+    Route("GET", f"{TRUNKS_PATH}/metrics", list_metrics),
+    Route("GET", f"{EDGES_BASE}/edgegroups/{{group_id}}/edgetrunkbases/{{base_id}}", get_group_base),
+    Route("PUT", f"{EDGES_BASE}/edgegroups/{{group_id}}/edgetrunkbases/{{base_id}}", put_group_base),
     Route("GET", f"{TRUNKS_PATH}/{{trunk_id}}", get_trunk),
     Route("GET", f"{TRUNKS_PATH}/{{trunk_id}}/metrics", get_metrics),
     Route("GET", f"{EDGES_BASE}/{{edge_id}}/trunks", list_edge_trunks),

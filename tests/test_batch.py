@@ -187,7 +187,7 @@ def test_a_folder_that_cannot_be_written(partners, tmp_path):
 def test_a_disk_that_fills_up_leaves_whole_notebooks(partners, tmp_path, monkeypatch):
     import papermill.iorw
 
-    left, write = iter(range(30)), papermill.iorw.LocalHandler.write
+    left, write = iter(range(8)), papermill.iorw.LocalHandler.write
 
     def filling(self, buffer, path):
         if next(left, None) is None:

@@ -27,7 +27,7 @@ FAULTS = {
     "429": {"kind": "status", "status": 429, "retry_after": 0.05}, "truncated": {"kind": "truncate", "after": True},
     "token revoked": {"kind": "revoke"}, "slow": {"kind": "delay", "seconds": 0.3},
 }
-SAMPLE = 40
+SAMPLE = 24
 
 
 def plain(state, params):

@@ -415,7 +415,7 @@ def test_headless_it_is_tables_and_leaves_no_widget(tmp_path):
     done = papermill.execute_notebook(str(ROOT / "notebooks" / "00_start_here.ipynb"), str(out), parameters={"params_file": str(SECOND)}, progress_bar=False)
     assert "widgets" not in done.metadata and "widget" not in out.read_text("utf-8").replace("ipywidgets", "").replace("no widget", "")
     shown = done.cells[-2].outputs[0].data
-    assert "Zweigstelle &#x27;Süd&#x27; &lt;Köln&gt;" in shown["text/html"] and "cafe-ete.pstn.dublin.twilio.com:5061" in shown["text/html"]
+    assert "Zweigstelle &#x27;Süd&#x27; &lt;Köln&gt;" in shown["text/html"] and "cafe-ete.pstn.dublin.twilio.com:5060" in shown["text/html"]
     assert "follows from these choices" in shown["text/plain"]
     scenarios = next(c for c in done.cells if c.id == "open").outputs[0].data["text/html"]
     assert "edge-offline" in scenarios

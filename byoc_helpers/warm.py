@@ -1,12 +1,69 @@
 """What kernels need, imported once by the process they are forked from (kernels.py)."""
 
+import builtins
 import gc
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import re
 import sys
-from types import ModuleType
+from types import CodeType, ModuleType, SimpleNamespace
+from typing import Any
+
+SDK = "PureCloudPlatformClientV2"
+
+
+class _Lazy(importlib.abc.MetaPathFinder):
+    """Gives the Genesys SDK without its 8,000 modules: each comes when its class is first asked for.
+
+    Importing them takes longer than everything else together, and a starting kernel looks at each of `sys.modules`, which
+    would copy their pages into every fork.
+    """
+
+    _those = re.compile(rf"{SDK}(\.models|\.apis\.\w+)?")
+
+    def find_spec(self, name: str, path: Any = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        spec = importlib.machinery.PathFinder.find_spec(name, path) if self._those.fullmatch(name) else None
+        if spec and spec.origin:
+            spec.loader = _LazyLoader(name, spec.origin)
+        return spec
+
+
+class _LazyLoader(importlib.machinery.SourceFileLoader):
+    """Runs a module as it is, but for its `from .models.site import Site`: what its functions don't use is put off."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        used = {name for code in getattr(self.get_code(self.name), "co_consts", ()) for name in _names(code)}
+        package, put_off, loading = module.__package__ or self.name, dict[str, str](), True
+
+        def run(name: str, globals: Any = None, locals: Any = None, fromlist: tuple[str, ...] = (), level: int = 0) -> Any:
+            wanted = importlib.util.resolve_name("." * level + name, package) if loading and level else ""
+            if not wanted.startswith((f"{SDK}.models", f"{SDK}.apis.")) or used & {*fromlist}:
+                return builtins.__import__(name, globals, locals, fromlist, level)
+            put_off.update(dict.fromkeys(fromlist, wanted))
+            return SimpleNamespace(**dict.fromkeys(fromlist))
+
+        def find(name: str) -> Any:
+            if name not in put_off:
+                raise AttributeError(f"module {self.name!r} has no attribute {name!r}")
+            found = getattr(importlib.import_module(put_off[name]), name)
+            setattr(module, name, found)
+            return found
+
+        vars(module).update(__builtins__={**vars(builtins), "__import__": run}, __getattr__=find)
+        super().exec_module(module)
+        loading = False
+        for name in put_off:
+            delattr(module, name)
+
+
+def _names(code: object) -> set[str]:
+    """Every name that a code object and those within it use."""
+    return {*code.co_names, *(name for inner in code.co_consts for name in _names(inner))} if isinstance(code, CodeType) else set()
+
+
+sys.meta_path.insert(0, _Lazy())
 
 import phonenumbers
 import pycountry
@@ -16,9 +73,10 @@ from .clouds.transport import trusted
 from .regions import data_file, edges, regions
 
 for _name in ("IPython.core.completerlib", "IPython.core.magics", "IPython.core.oinspect", "IPython.extensions.storemagic",
-              "PureCloudPlatformClientV2", "byoc_helpers.runbook", "byoc_helpers.sandbox.launch", "httpcore", "ipykernel.debugger", "ipykernel.iostream",
-              "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell", "pandas", "pdb", "psutil", "sqlite3",
+              SDK, "byoc_helpers.runbook", "byoc_helpers.sandbox.launch", "httpcore", "ipykernel.debugger", "ipykernel.iostream",
+              "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell", "pdb", "psutil", "sqlite3",
               "tornado.platform.asyncio", "twilio.rest.api.v2010", "twilio.rest.trunking.v1",
+              *(f"{SDK}.apis.{_api}_api" for _api in ("architect", "authorization", "locations", "telephony_providers_edge", "users")),
               *(f"byoc_helpers.resources.{_kind}" for _chapter in CHAPTERS for _kind in _chapter.kinds)):
     importlib.import_module(_name)
 
@@ -27,28 +85,6 @@ regions(), edges(), data_file("permissions.yaml"), trusted()
 pycountry.countries.get(alpha_2="FR")
 phonenumbers.is_possible_number(phonenumbers.parse("+33123456789"))
 
-
-class _Stash(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives a module back that was taken out of `sys.modules`.
-
-    The Genesys SDK is some 8,000 modules; a starting kernel looks at each of `sys.modules`, which would copy their
-    pages (70 MB) into every fork. The classes stay where everybody finds them, in the package.
-    """
-
-    def __init__(self, prefix: str):
-        self._modules = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith(prefix)}
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
-        return importlib.util.spec_from_loader(name, self) if name in self._modules else None
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
-        return self._modules[spec.name]
-
-    def exec_module(self, module: ModuleType) -> None:
-        """It was executed once."""
-
-
-sys.meta_path.insert(0, _Stash("PureCloudPlatformClientV2."))
 
 # Frozen objects are not visited by the collector, so that their pages stay shared after a fork.
 gc.collect()

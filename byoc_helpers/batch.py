@@ -1,58 +1,64 @@
 """Partners side by side, chapters in order, each run in a folder of its own.
 
-`outputs/<partner>/<UTC time>/` gets the executed notebooks and `journal.jsonl`. A partner that fails stops
-there; the others go on. Work goes through `concurrent.futures.Executor`: threads here, or a cluster's.
+`outputs/<partner>/<UTC time>/` gets the executed notebooks, `journal.jsonl`, `report.html` and `manifest.json`. A partner
+that fails stops there; the others go on. Work goes through `concurrent.futures.Executor`: threads here, or a cluster's.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import errno
+import hashlib
 import itertools
 import json
 import os
 import re
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from . import kernels
+from .audit.manifest import Record
 from .chapters import CHAPTERS, TEARDOWN, Chapter, find_chapter
 from .clouds import LIVE_VARIABLE
 from .display.tables import MIME
+from .exceptions import RecordError, SecretError
 from .params import plain
 from .partners import Partner
 from .secrets import redact
+from .shelf import Shelf
 
 Status = Literal["passed", "failed", "interrupted"]
 ROOT = Path(__file__).resolve().parent.parent
+PLAN_VARIABLE = "BYOC_PLAN"  # path of the approved plan, for the kernels of `byoc apply`
 PARTIAL = ".partial.ipynb"  # papermill writes in place: a notebook gets its name when it is whole
 STOPPED = "Stopped by hand. Run again with --resume: what exists is found, and the rest is done."
 
 
 @dataclass(frozen=True)
 class ChapterResult:
-    """One executed chapter: where its notebook is, how it ended, and its recap (created, updated, …)."""
+    """One executed chapter: its notebook's file name, how it ended, and its recap (created, updated, …)."""
 
     chapter: str
     title: str
     status: Status
     seconds: float
-    notebook: Path
+    notebook: str
     recap: dict[str, int] = field(default_factory=dict)
     message: str = ""
 
 
 @dataclass(frozen=True)
 class PartnerResult:
-    """One partner's run: `message` says why it failed outside a chapter, `note` what else is worth knowing."""
+    """One partner's run: `record` is its folder or address, `message` says why it failed outside a chapter, `note` what else is worth knowing."""
 
     partner: str
-    folder: Path
+    record: str
     chapters: tuple[ChapterResult, ...]
     message: str = ""
     interrupted: bool = False
@@ -73,19 +79,22 @@ class Run:
     """What one partner's run is to do.
 
     Args:
-        out: folder that holds all records, usually outputs/.
+        out: what holds all records: a folder, usually outputs/, or an address as `Shelf` takes it.
         chapters: which, in order; the first that fails is the last.
+        notebooks: folder of the notebooks; None: the package's own, wherever the run takes place.
         environment: variables for the kernels, beside the caller's own.
         hidden: variables of the caller that the kernels must not see: other partners' secrets.
         resume: leave out the chapters that the partner's last run passed.
+        sign: reference to the key that signs the record, as `audit.manifest.Record` takes it.
     """
 
-    out: Path
+    out: Path | str
     chapters: tuple[Chapter, ...] = CHAPTERS
-    notebooks: Path = ROOT / "notebooks"
+    notebooks: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     resume: bool = False
+    sign: str = ""
 
 
 def run_all(
@@ -100,14 +109,19 @@ def run_all(
     """Run partners side by side, each one's chapters in order; a partner that fails stops alone.
 
     Args:
-        executor: any `concurrent.futures.Executor`; None: `jobs` threads here.
+        executor: any `concurrent.futures.Executor`, e.g. a `cluster.Cluster`; None: `jobs` threads here.
         tell: called as a chapter begins (its `Chapter`) and ends (its `ChapterResult`), from the threads here alone.
         done: called as a partner ends.
 
     Returns:
         A result for each partner, in the order given; after Ctrl-C "interrupted" for what was under way or waiting.
+
+    Raises:
+        RecordError: the place for the records can't be reached; nothing was called.
     """
-    prepare(partners)
+    Shelf(plan.out).check()
+    if executor is None:
+        prepare(partners)
     secrets = frozenset().union(*(p.variables for p in partners))
     results: dict[str, PartnerResult] = {}
     stop = threading.Event()
@@ -115,39 +129,55 @@ def run_all(
     try:
         extra: dict[str, Any] = {} if executor else {"tell": tell, "stopped": stop.is_set}
         futures = {pool.submit(run_partner, p, replace(plan, hidden=secrets - p.variables), **extra): p for p in partners}
+
+        def ended(future: Future[PartnerResult]) -> None:
+            partner = futures[future]
+            results[partner.source] = result = _result(future, partner, plan, stop.is_set())
+            done(result)
+
         try:
             for future in as_completed(futures):
-                results[futures[future].source] = result = _result(future, futures[future], plan.out)
-                done(result)
+                ended(future)
         except KeyboardInterrupt:
             stop.set()
-            for future in futures:
-                future.cancel()
-            from .engine import interrupt_all  # by now papermill has imported it
-
-            interrupt_all()
+            _stop(executor, futures)
             for future, partner in futures.items():
                 if partner.source not in results:
-                    results[partner.source] = _result(future, partner, plan.out)
-                    done(results[partner.source])
+                    ended(future)
     finally:
         if executor is None:
             pool.shutdown()
     return [results[p.source] for p in partners]
 
 
-def _result(future: Future[PartnerResult], partner: Partner, out: Path) -> PartnerResult:
+def _stop(executor: Executor | None, futures: Iterable[Future[PartnerResult]]) -> None:
+    """End what is under way, and begin nothing more."""
+    if executor is None:
+        from .engine import interrupt_all  # by now papermill has imported it
+
+        interrupt_all()
+    elif hasattr(executor, "stop"):
+        executor.stop()
+    else:
+        for future in futures:
+            future.cancel()
+
+
+def _result(future: Future[PartnerResult], partner: Partner, plan: Run, stopped: bool) -> PartnerResult:
+    name, record = partner.params.partner, Shelf(plan.out).where(partner.params.slug)
     try:
         return future.result()
     except CancelledError:
-        return PartnerResult(partner.params.partner, out / partner.params.slug, (), STOPPED, interrupted=True)
+        if stopped:
+            return PartnerResult(name, record, (), STOPPED, interrupted=True)
+        return PartnerResult(name, record, (), f"The run of {name} broke off: its worker or the scheduler has gone. Run it again with --resume.")
     except Exception as error:  # noqa: BLE001 - a worker that dies ends its partner's run, not the others'
-        why = f"The run of {partner.params.partner} broke off: {type(error).__name__}: {error}. Run it again with --resume."
-        return PartnerResult(partner.params.partner, out / partner.params.slug, (), redact(why))
+        why = f"The run of {name} broke off: {type(error).__name__}: {error}. Run it again with --resume."
+        return PartnerResult(name, record, (), redact(why))
 
 
 def prepare(partners: Iterable[Partner]) -> None:
-    """Start what all runs share, so that it gets ready while something else is done."""
+    """Start what all runs on a machine share, so that it gets ready while something else is done."""
     kernels.warm_up()
     if any(p.params.target == "sandbox" for p in partners):
         from .sandbox import ensure_running
@@ -165,41 +195,54 @@ def run_partner(
     """
     from filelock import FileLock, Timeout
 
-    home, name = plan.out / partner.params.slug, partner.params.partner
+    shelf, slug, name = Shelf(plan.out), partner.params.slug, partner.params.partner
+    home = shelf.where(slug)
+    if stopped():
+        return PartnerResult(name, home, (), STOPPED, interrupted=True)
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home / ".lock", timeout=0):
+        with FileLock(_lock(shelf, slug), timeout=0):
             chapters = plan.chapters
             if plan.resume:
-                passed = _passed(home, partner)
+                passed = _passed(shelf, partner)
                 chapters = tuple(itertools.dropwhile(lambda c: c.name in passed, chapters))
                 if not chapters:
                     return PartnerResult(name, home, (), note="passed before")
-            return _run(partner, replace(plan, chapters=chapters), _folder(home), tell, stopped)
+            with shelf.new(slug) as folder:
+                return _run(partner, replace(plan, chapters=chapters), shelf, folder, tell, stopped)
     except Timeout:
         return PartnerResult(name, home, (), f"Another run of {name} is under way. Wait for its end, then run again.")
+    except (RecordError, SecretError) as error:
+        return PartnerResult(name, home, (), str(error))
     except OSError as error:
         return PartnerResult(name, home, (), f"The record can't be written to {home} ({error.strerror}). "
                              "Make room or choose another folder with --out, then run again: what exists is found.")
 
 
-def _passed(home: Path, partner: Partner) -> set[str]:
+def _lock(shelf: Shelf, slug: str) -> Path:
+    """The file that two runs of a partner can't hold at once: beside its records, or on this machine if those are elsewhere."""
+    if shelf.local:
+        home = Path(shelf.where(slug))
+        home.mkdir(parents=True, exist_ok=True)
+        return home / ".lock"
+    return Path(tempfile.gettempdir()) / f"byoc-{hashlib.sha256(shelf.where(slug).encode()).hexdigest()[:32]}.lock"
+
+
+def _passed(shelf: Shelf, partner: Partner) -> set[str]:
     """Chapters whose latest notebook, since the last teardown, ended well with the very same parameters."""
     latest: dict[str, bool] = {}
-    for folder in sorted((f for f in home.iterdir() if f.is_dir()), reverse=True):
-        for notebook in folder.glob("*.ipynb"):
-            if notebook.stem not in latest:
-                latest[notebook.stem] = _ended_well(notebook, partner)
+    for record in shelf.records(partner.params.slug):
+        for name, notebook in shelf.read(partner.params.slug, record, ".ipynb").items():
+            latest.setdefault(name.removesuffix(".ipynb"), _ended_well(name.removesuffix(".ipynb"), notebook, partner))
         if TEARDOWN.name in latest:
             break
     return {name for name, well in latest.items() if well}
 
 
-def _ended_well(notebook: Path, partner: Partner) -> bool:
+def _ended_well(name: str, notebook: bytes, partner: Partner) -> bool:
     try:
-        run = json.loads(notebook.read_text("utf-8"))["metadata"]["papermill"]
-        chapter = find_chapter(notebook.stem)
-    except (OSError, ValueError, KeyError):
+        run = json.loads(notebook)["metadata"]["papermill"]
+        chapter = find_chapter(name)
+    except (ValueError, KeyError):
         return False
     values = _values(chapter, partner)
     return bool(run.get("end_time")) and not run.get("exception") and run.get("parameters") == values and values["mode"] != "plan"
@@ -210,38 +253,46 @@ def _values(chapter: Chapter, partner: Partner) -> dict[str, Any]:
     return {key: plain(partner.params, key) for key in chapter.fields if key != "params_file"}
 
 
-def _folder(home: Path) -> Path:
-    stamp = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    for tail in ("", *(f"-{n}" for n in range(2, 100))):
-        folder = home / (stamp + tail)
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return folder
-    raise FileExistsError(0, "a hundred runs in one second", str(home))
-
-
-def _run(partner: Partner, plan: Run, folder: Path, tell: Tell, stopped: Callable[[], bool]) -> PartnerResult:
+def _run(
+    partner: Partner, plan: Run, shelf: Shelf, folder: Path, tell: Tell, stopped: Callable[[], bool]
+) -> PartnerResult:
     environment = {k: v for k, v in os.environ.items() if k not in plan.hidden}
     environment |= {"BYOC_JOURNAL": str(folder / "journal.jsonl"), "PYDEVD_DISABLE_FILE_VALIDATION": "1", **plan.environment}
     if partner.params.target == "live":
         environment[LIVE_VARIABLE] = "yes"
+    name, slug, mode = partner.params.partner, partner.params.slug, "destroy" if TEARDOWN in plan.chapters else partner.params.mode
+    record = Record(folder, partner.params, mode=mode, plan=_approved(environment), sign=plan.sign)
+    shelf.put(slug, folder)
     results: list[ChapterResult] = []
+    stop = False
     for chapter in plan.chapters:
-        if stopped():
-            return PartnerResult(partner.params.partner, folder, tuple(results), STOPPED, interrupted=True)
+        stop = stopped()
+        if stop:
+            break
         tell(partner, chapter)
-        results.append(_chapter(chapter, partner, plan.notebooks, folder, environment, stopped))
+        results.append(_chapter(chapter, partner, plan.notebooks or ROOT / "notebooks", folder, environment, stopped))
+        record.chapter({**asdict(results[-1]), "seconds": round(results[-1].seconds, 3)})
+        shelf.put(slug, folder)
         tell(partner, results[-1])
         if results[-1].status != "passed":
             break
-    return PartnerResult(partner.params.partner, folder, tuple(results))
+    result = PartnerResult(name, shelf.where(slug, folder.name), tuple(results), STOPPED if stop else "", interrupted=stop)
+    record.ending(result.status, result.message)
+    record.finish()
+    return result
+
+
+def _approved(environment: Mapping[str, str]) -> str:
+    """SHA-256 of the saved plan that is carried out, if one is."""
+    path = environment.get(PLAN_VARIABLE)
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
 
 
 def _chapter(
     chapter: Chapter, partner: Partner, notebooks: Path, folder: Path, environment: dict[str, str], stopped: Callable[[], bool]
 ) -> ChapterResult:
+    # jsonschema would compile the grammar of a format that no notebook has: most of what importing papermill takes.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -266,7 +317,7 @@ def _chapter(
         _keep(partial, target)
     if status == "failed" and stopped():
         status, message = "interrupted", STOPPED
-    return ChapterResult(chapter.name, chapter.title, status, time.monotonic() - began, target, _recap(target), message)
+    return ChapterResult(chapter.name, chapter.title, status, time.monotonic() - began, target.name, _recap(target), message)
 
 
 def _keep(partial: Path, target: Path) -> None:

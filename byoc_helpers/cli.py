@@ -3,10 +3,12 @@ changes, 130 interrupted."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
+from concurrent.futures import Executor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -23,14 +25,17 @@ from .params import load, password_problem, schema, shown_path, warnings
 from .partners import Partner, load_all
 from .reconcile import Change
 from .secrets import forget, resolve, store
+from .shelf import Shelf
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Connect Genesys Cloud orgs to the phone network through Twilio, by notebook.")
 params_app = typer.Typer(no_args_is_help=True, help="Check params files; print their JSON Schema.")
 password_app = typer.Typer(no_args_is_help=True, help="The digest password that both clouds share.")
+key_app = typer.Typer(no_args_is_help=True, help="The key that signs records.")
 sandbox_app = typer.Typer(no_args_is_help=True, help="The practice clouds.")
 app.add_typer(params_app, name="params")
 app.add_typer(password_app, name="password")
+app.add_typer(key_app, name="key")
 app.add_typer(sandbox_app, name="sandbox")
 
 progress = Console(stderr=True, highlight=False)
@@ -38,7 +43,9 @@ result = Console(highlight=False, soft_wrap=True)
 
 Files = Annotated[list[Path], typer.Argument(help="Params files (YAML, or CSV with a row a partner), or folders of them.")]
 Live = Annotated[bool, typer.Option("--live", help="The real clouds are meant, where a file says target: live.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder for the records.")]
+Out = Annotated[str, typer.Option("--out", help="Folder for the records, or an address such as s3://bucket/records.")]
+Sign = Annotated[str, typer.Option("--sign", help="Reference to the key that signs the records: env:, file: or keyring:.")]
+OUTPUTS = str(batch.ROOT / "outputs")
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -51,19 +58,22 @@ def run(
     start: Annotated[str, typer.Option("--from", help="Begin at this chapter.")] = "",
     mode: Annotated[str, typer.Option(help="apply or plan, for all partners, whatever their files say.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Leave out what a partner's last run passed.")] = False,
-    out: Out = batch.ROOT / "outputs",
+    scheduler: Annotated[str, typer.Option(help="A Dask scheduler, e.g. tcp://10.0.0.5:8786: its workers run the partners.")] = "",
+    out: Out = OUTPUTS,
+    sign: Sign = "",
     as_json: AsJson = False,
 ) -> None:
     """Run every chapter headless, partners side by side."""
-    kernels.warm_up()
+    if not scheduler:
+        kernels.warm_up()
     try:
         chapters = [find_chapter(only)] if only else [c for c in CHAPTERS if not start or c.number >= find_chapter(start).number]
     except KeyError as error:
         _fail(str(error.args[0]))
     if mode not in ("", "apply", "plan"):
         _fail(f'--mode is "{mode}". Write apply or plan.')
-    loaded = [_in_mode(p, mode) for p in load_all(files, live)]
-    _run(loaded, batch.Run(out, tuple(chapters), resume=resume), jobs, as_json)
+    loaded = [_in_mode(p, mode) for p in load_all(files, live, secrets_here=not scheduler)]
+    _run(loaded, batch.Run(out, tuple(chapters), resume=resume, sign=sign), jobs, as_json, scheduler)
 
 
 def _in_mode(partner: Partner, mode: str) -> Partner:
@@ -72,11 +82,11 @@ def _in_mode(partner: Partner, mode: str) -> Partner:
     return replace(partner, params=partner.params.model_copy(update={"mode": mode}), raw={**partner.raw, "mode": mode})
 
 
-def _run(partners: list[Partner], plan: batch.Run, jobs: int, as_json: bool) -> NoReturn:
+def _run(partners: list[Partner], plan: batch.Run, jobs: int, as_json: bool, scheduler: str = "") -> NoReturn:
     """Run, show the progress on stderr and the result on stdout, and end with the exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch that is told to end does so as with Ctrl-C
-    with Progress(partners, plan.chapters) as shown:
-        results = batch.run_all(partners, plan, jobs=jobs, tell=shown.tell, done=shown.done)
+    with Progress(partners, plan.chapters) as shown, _workers(scheduler, shown) as executor:
+        results = batch.run_all(partners, plan, executor=executor, jobs=jobs, tell=shown.tell, done=shown.done)
     if as_json:
         result.print_json(json.dumps([_plain(r) for r in results]))
     else:
@@ -88,9 +98,17 @@ def _run(partners: list[Partner], plan: batch.Run, jobs: int, as_json: bool) -> 
             recap = " ".join(f"{what.replace(' ', '_')}={n}" for what, n in counts.items() if n)
             failed = sum(c.status == "failed" for c in r.chapters) + bool(r.message and not r.interrupted)
             said = " ".join(filter(None, [f"{r.partner}: {r.status}", recap, f"failed={failed}", r.note and f"({r.note})"]))
-            result.print(f"{said}\n  record: {_where(r.folder)}", markup=False)
+            result.print(f"{said}\n  record: {_where(r.record)}", markup=False)
     states = {r.status for r in results}
     raise typer.Exit(130 if "interrupted" in states else 1 if "failed" in states else 0)
+
+
+def _workers(scheduler: str, shown: Progress) -> contextlib.AbstractContextManager[Executor | None]:
+    if not scheduler:
+        return contextlib.nullcontext()
+    from .cluster import Cluster
+
+    return Cluster(scheduler, shown.tell)
 
 
 @app.command()
@@ -179,7 +197,8 @@ def apply_plan(
     path: Annotated[Path, typer.Option("--plan", help="A plan that `byoc plan FILE --out PLAN` saved.")],
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="How many partners at a time.")] = 2 * (os.cpu_count() or 1),
     live: Live = False,
-    out: Out = batch.ROOT / "outputs",
+    out: Out = OUTPUTS,
+    sign: Sign = "",
     as_json: AsJson = False,
 ) -> None:
     """Carry out a saved plan, exactly; or refuse, and say what has changed since it was made."""
@@ -197,8 +216,8 @@ def apply_plan(
     if changed:
         _fail("\n".join(["The plan is not applied, because this has changed since it was made:", *changed, "Make a new plan."]))
     progress.print(f"Plan {shown_path(path)}, SHA-256 {digest}: nothing has changed since it was made.", markup=False)
-    environment = {plans.VARIABLE: str(path.resolve())}
-    _run([_in_mode(p, "apply") for p, _ in saved], batch.Run(out, environment=environment), jobs, as_json)
+    environment = {batch.PLAN_VARIABLE: str(path.resolve())}
+    _run([_in_mode(p, "apply") for p, _ in saved], batch.Run(out, environment=environment, sign=sign), jobs, as_json)
 
 
 @app.command()
@@ -207,7 +226,8 @@ def destroy(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove what the list shows, without asking.")] = False,
     keep_domain: Annotated[bool, typer.Option("--keep-domain", help="Empty the Twilio trunk and leave it: its domain stays yours.")] = False,
     live: Live = False,
-    out: Out = batch.ROOT / "outputs",
+    out: Out = OUTPUTS,
+    sign: Sign = "",
     as_json: AsJson = False,
 ) -> None:
     """Remove what the runbook made for a partner; shows the list first, and asks."""
@@ -231,7 +251,7 @@ def destroy(
             progress.print(f"{params.partner}: nothing was removed. Headless, add --yes.", style="red", markup=False)
             states.add("refused")
             continue
-        plan = batch.Run(out, (TEARDOWN,), environment={DESTROY_VARIABLE: params.partner})
+        plan = batch.Run(out, (TEARDOWN,), environment={DESTROY_VARIABLE: params.partner}, sign=sign)
         try:
             _run([partner], plan, 1, as_json)
         except typer.Exit as done:
@@ -242,14 +262,68 @@ def destroy(
 
 
 def _plain(r: batch.PartnerResult) -> dict:
-    return {"partner": r.partner, "status": r.status, "folder": _where(r.folder), "message": r.message, "chapters": [
+    return {"partner": r.partner, "status": r.status, "record": _where(r.record), "message": r.message, "chapters": [
         {"chapter": c.chapter, "status": c.status, "seconds": round(c.seconds, 2), "recap": c.recap, "message": c.message}
         for c in r.chapters]}
 
 
-def _where(folder: Path) -> str:
-    folder = folder.resolve()
+def _where(record: str) -> str:
+    if "://" in record:
+        return record
+    folder = Path(record).resolve()
     return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
+
+
+@app.command()
+def verify(
+    places: Annotated[list[str], typer.Argument(help="Records, partners' folders, or the folder or address of all records.")],
+    key: Annotated[Path | None, typer.Option("--key", help="The public key of those who signed, in PEM.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether records are whole and untouched, file by file. Exit code 0: all are, 1: something is wrong."""
+    from .audit import manifest
+
+    trusted, verdicts = manifest.public_key(key) if key else None, []
+    for place in places:
+        with Shelf(place).copy_here() as here:
+            for folder in manifest.records(here):
+                verdict = manifest.verify(folder, trusted)
+                shown = place if folder == here else f"{place.rstrip('/')}/{folder.relative_to(here).as_posix()}"
+                verdicts.append({"record": shown, "status": verdict.status, "whole": verdict.whole, "signed": verdict.signed,
+                                 "findings": list(verdict.findings)})
+                if not as_json:
+                    said = f"whole; {verdict.signed}" if verdict.whole else "NOT WHOLE"
+                    result.print("\n".join([f"{shown}: {said}; the run {verdict.status}", *(f"  {f}" for f in verdict.findings)]), markup=False)
+    if as_json:
+        result.print_json(json.dumps(verdicts))
+    raise typer.Exit(0 if all(v["whole"] for v in verdicts) else 1)
+
+
+@key_app.command("new")
+def new_key(
+    reference: Annotated[str, typer.Argument(help="Where to keep the private key: keyring:SERVICE/USER.")],
+    public: Annotated[Path, typer.Argument(help="File for the public key, which those who verify need.")],
+) -> None:
+    """Make an Ed25519 key, and keep it in the keychain. The private key is never shown."""
+    from .audit import manifest
+
+    try:
+        resolve(reference, key="key", whole=True)
+    except SecretError:
+        private, shown = manifest.new_key()
+        try:
+            with public.open("xb") as file:
+                file.write(shown)
+        except OSError as error:
+            _fail(f"{public} can't be written ({error.strerror}). No key was made.")
+        try:
+            store(reference, private, key="key")
+        except SecretError:
+            public.unlink()
+            raise
+    else:
+        _fail(f"{reference} holds a key already. Nothing was changed.")
+    result.print(f"Kept. To sign: byoc run … --sign {reference}. To verify: byoc verify … --key {public}", markup=False)
 
 
 @password_app.command("generate")

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .batch import PLAN_VARIABLE
 from .chapters import CHAPTERS
 from .exceptions import ParamsError, Refused
 from .params import Params, validate
@@ -21,7 +22,6 @@ from .partners import Partner
 from .reconcile import Change, Difference
 from .runbook import Runbook
 
-VARIABLE = "BYOC_PLAN"  # path of the approved plan, for the kernels of `byoc apply`
 FORMAT = "byoc-runbook plan 1"
 
 
@@ -124,7 +124,7 @@ class Approved:
     @classmethod
     def of_environment(cls, params: Params) -> Approved | None:
         """The plan that `byoc apply` is carrying out, for this partner; None: this is no such run."""
-        path = os.environ.get(VARIABLE)
+        path = os.environ.get(PLAN_VARIABLE)
         if not path:
             return None
         _, partners = load(Path(path))

@@ -70,8 +70,8 @@ def check_reference(text: str) -> str:
     return text
 
 
-def resolve(reference: str, *, key: str) -> Secret:
-    """The secret behind a reference. `key` is the parameter it stands in, for the message.
+def resolve(reference: str, *, key: str, whole: bool = False) -> Secret:
+    """The secret behind a reference. `key` is the parameter it stands in, for the message; `whole`: all lines of a file.
 
     Raises:
         SecretError: nothing is there; the sentence names the key, the reference and how to mend it.
@@ -80,7 +80,7 @@ def resolve(reference: str, *, key: str) -> Secret:
     if not match:
         raise SecretError(f"{key}: this is not a secret reference. Write env:NAME, file:PATH or keyring:SERVICE/USER.")
     scheme, rest = match.groups()
-    value = {"env": _env, "file": _file, "keyring": _keyring, "practice": practice_value}[scheme](rest, key)
+    value = {"env": _env, "file": _whole if whole else _file, "keyring": _keyring, "practice": practice_value}[scheme](rest, key)
     if not value:
         raise SecretError(f"{key}: {reference} is there but empty. Put the secret in it.")
     return Secret(value)
@@ -94,14 +94,18 @@ def _env(name: str, key: str) -> str:
 
 
 def _file(name: str, key: str) -> str:
+    lines = _whole(name, key).splitlines()
+    return lines[0].strip() if lines else ""
+
+
+def _whole(name: str, key: str) -> str:
     path = Path(name).expanduser()
     try:
-        lines = path.read_text("utf-8").splitlines()
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SecretError(f"{key}: file {name} can't be read ({reason}). "
                           "Make it a text file with the secret on its first line.") from None
-    return lines[0].strip() if lines else ""
 
 
 def _keyring(name: str, key: str) -> str:

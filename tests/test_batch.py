@@ -71,7 +71,7 @@ def test_side_by_side_a_failing_partner_stops_alone_and_is_resumed(partners, tmp
 
     # Nothing of one partner is in another's record: neither its names nor its password.
     for n, result in enumerate(results):
-        for path, text in texts(result.folder).items():
+        for path, text in texts(Path(result.record)).items():
             assert not [m for m in range(4) if password(m) in text], path
             assert not [m for m in range(4) if m != n and (f"batch{m}" in text or f"Batch {m}" in text or NUMBER.format(m) in text)], path
 
@@ -103,7 +103,7 @@ def test_a_kernel_sees_its_own_partners_secrets_only(partners, tmp_path):
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "x", "language": "python"}}),
                    notebooks / "01_precheck.ipynb")
     results = batch.run_all(load_all([folder]), batch.Run(tmp_path / "out", CHAPTERS[:1], notebooks=notebooks), jobs=2)
-    shown = [nbformat.read(r.chapters[0].notebook, 4).cells[-1].outputs[0].text for r in results]
+    shown = [nbformat.read(Path(r.record, r.chapters[0].notebook), 4).cells[-1].outputs[0].text for r in results]
     assert shown == ["['BATCH_0']\n", "['BATCH_1']\n"]
 
 
@@ -231,13 +231,13 @@ def test_progress_on_a_terminal_and_elsewhere(terminal, partners):
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=terminal, width=120)
     chapter = CHAPTERS[0]
-    passed = batch.ChapterResult(chapter.name, chapter.title, "passed", 1.0, Path("x"), {"passed": 11})
-    failed = batch.ChapterResult(chapter.name, chapter.title, "failed", 1.0, Path("x"), {}, "It [bold]failed[/] here.")
+    passed = batch.ChapterResult(chapter.name, chapter.title, "passed", 1.0, "x", {"passed": 11})
+    failed = batch.ChapterResult(chapter.name, chapter.title, "failed", 1.0, "x", {}, "It [bold]failed[/] here.")
     with Progress(loaded, CHAPTERS, console) as progress:
         for partner, end in zip(loaded, (passed, failed), strict=True):
             progress.tell(partner, chapter)
             progress.tell(partner, end)
-            progress.done(batch.PartnerResult(partner.params.partner, Path("x"), (end,)))
+            progress.done(batch.PartnerResult(partner.params.partner, "x", (end,)))
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.getvalue())
     assert "It [bold]failed[/] here." in text and "Batch 1: " in text
     assert ("Batch 0: ✔ 01_precheck" in text) is not terminal

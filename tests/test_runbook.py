@@ -59,7 +59,7 @@ def test_every_chapter_passes_and_shows_a_table(two_runs):
     _, _, first, _ = two_runs
     assert [(c.chapter, c.status, c.message) for c in first.chapters] == [(c.name, "passed", "") for c in CHAPTERS]
     for chapter in first.chapters:
-        shown = outputs(chapter.notebook)
+        shown = outputs(Path(first.record) / chapter.notebook)
         assert not [o for o in shown if o.output_type in ("error", "stream")]
         assert any("<table" in o.get("data", {}).get("text/html", "") for o in shown)
 
@@ -73,7 +73,7 @@ def test_the_first_run_creates_and_the_second_changes_nothing(two_runs):
 
 def test_a_second_run_only_reads(two_runs):
     _, _, _, second = two_runs
-    calls = [json.loads(line) for line in (second.folder / "journal.jsonl").read_text("utf-8").splitlines()]
+    calls = [json.loads(line) for line in (Path(second.record) / "journal.jsonl").read_text("utf-8").splitlines()]
     writes = [c for c in calls if c["method"] != "GET" and not re.search(r"/search$|/oauth/token$", c["path"])]
     assert calls and writes == []
 
@@ -95,16 +95,16 @@ def test_no_secret_reaches_a_file(two_runs):
 
 def test_a_record_names_no_machine(two_runs):
     _, _, first, _ = two_runs
-    for file in first.folder.iterdir():
+    for file in Path(first.record).iterdir():
         text = file.read_text("utf-8")
-        assert str(first.folder) not in text and str(ROOT) not in text, file
+        assert str(Path(first.record)) not in text and str(ROOT) not in text, file
 
 
 def test_the_byoc_trunk_has_every_setting_of_the_guide(two_runs):
     path, _, first, _ = two_runs
     if path == SECOND:
         pytest.skip("the guide's example is the demo's")
-    table = next(o.data["text/plain"] for o in outputs(first.folder / "04_byoc_trunk.ipynb") if "trunk_sip_termination_uri" in o.get("data", {}).get("text/plain", ""))
+    table = next(o.data["text/plain"] for o in outputs(Path(first.record) / "04_byoc_trunk.ipynb") if "trunk_sip_termination_uri" in o.get("data", {}).get("text/plain", ""))
     rows = {cells[1]: cells[2:] for cells in (re.split(r"\s{2,}", line) for line in table.splitlines()) if len(cells) >= 4}
     expected = {
         "trunk_enabled": "yes",
@@ -130,7 +130,7 @@ def test_the_calls_of_each_chapter_are_the_documents(two_runs):
     if path == SECOND:
         pytest.skip("the document is the demo's")
     document = (ROOT / "notebooks" / "CALLS.md").read_text("utf-8").partition("## 99")[0]
-    made = [json.loads(line) for line in (result.folder / "journal.jsonl").read_text("utf-8").splitlines()]
+    made = [json.loads(line) for line in (Path(result.record) / "journal.jsonl").read_text("utf-8").splitlines()]
     listed = {line.split("`")[1] for line in document.splitlines() if line.startswith("| ") and "`" in line}
     assert {authoring.journal.endpoint(c) for c in made} == listed, "run `make notebooks`"
 
@@ -176,9 +176,9 @@ def test_a_failed_check_is_a_sentence_that_says_what_to_do(demo, tmp_path):
     (chapter,) = result.chapters
     assert (result.status, chapter.status) == ("failed", "failed")
     assert 'Sites: expected "PureCloud Voice - Mars", found PureCloud Voice - AWS' in chapter.message and "set edge_site" in chapter.message
-    error = next(o for o in outputs(chapter.notebook) if o.output_type == "error")
+    error = next(o for o in outputs(Path(result.record) / chapter.notebook) if o.output_type == "error")
     assert len(error.traceback) == 1 and "File " not in error.traceback[0]
-    assert any("✘ FAIL" in o.get("data", {}).get("text/plain", "") for o in outputs(chapter.notebook))
+    assert any("✘ FAIL" in o.get("data", {}).get("text/plain", "") for o in outputs(Path(result.record) / chapter.notebook))
 
 
 @pytest.mark.parametrize(("number", "said"), [
@@ -213,8 +213,9 @@ def test_a_setting_changed_by_hand_is_put_right_and_named(demo, tmp_path):
     path = variant(demo, tmp_path, partner="Hand", identifier="hand", termination_domain="hand")
     do(load(path), "02", "03", "04")
     changed = variant(path, tmp_path, caller_name="Other name", codecs=["audio/pcma"])
-    (chapter,) = run(changed, tmp_path, chapters=(find_chapter("04"),)).chapters
+    result = run(changed, tmp_path, chapters=(find_chapter("04"),))
+    (chapter,) = result.chapters
     assert chapter.recap == {"created": 0, "updated": 1, "unchanged": 0}
-    table = "\n".join(o.get("data", {}).get("text/plain", "") for o in outputs(chapter.notebook))
+    table = "\n".join(o.get("data", {}).get("text/plain", "") for o in outputs(Path(result.record) / chapter.notebook))
     assert re.search(r"callingName\s+Other name\s+~ was PartnerABC", table)
     assert re.search(r"trunk_media_codec\s+audio/pcma\s+~ was audio/pcmu, audio/pcma", table)

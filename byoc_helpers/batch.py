@@ -6,6 +6,7 @@ that fails stops there; the others go on. Work goes through `concurrent.futures.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import itertools
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from . import kernels
+from .audit import index, report
 from .audit.manifest import Record
 from .chapters import CHAPTERS, TEARDOWN, Chapter, find_chapter
 from .clouds import LIVE_VARIABLE
@@ -147,7 +149,18 @@ def run_all(
     finally:
         if executor is None:
             pool.shutdown()
+    _list(plan)
     return [results[p.source] for p in partners]
+
+
+def _list(plan: Run) -> None:
+    """Renew the page that lists all runs; the records don't depend on it."""
+    shelf = Shelf(plan.out)
+    with contextlib.suppress(RecordError, OSError):
+        if shelf.local:
+            index.write(Path(shelf.address))
+        else:
+            shelf.write("index.html", index.page(index.of_manifests(shelf.manifests())))
 
 
 def _stop(executor: Executor | None, futures: Iterable[Future[PartnerResult]]) -> None:
@@ -277,7 +290,8 @@ def _run(
         if results[-1].status != "passed":
             break
     result = PartnerResult(name, shelf.where(slug, folder.name), tuple(results), STOPPED if stop else "", interrupted=stop)
-    record.ending(result.status, result.message)
+    said = record.ending(result.status, result.message)
+    (folder / "report.html").write_text(report.page(folder, said), "utf-8")
     record.finish()
     return result
 

@@ -36,9 +36,9 @@ def picture(ctx: Context, chapter: Chapter, outcomes: Sequence[reconcile.Outcome
     """
     known: dict[str, dict[str, Seen]] = {}
     for change in planned:
-        known.setdefault(_key(change.kind), {})[change.want.name] = _of_change(change)
+        known.setdefault(chapters.key(change.kind), {})[change.want.name] = _of_change(change)
     for outcome in outcomes:
-        known.setdefault(_key(outcome.kind), {})[outcome.want.name] = Seen(outcome.found.name, "wrong" if outcome.note else "done", outcome.note)
+        known.setdefault(chapters.key(outcome.kind), {})[outcome.want.name] = Seen(outcome.found.name, "wrong" if outcome.note else "done", outcome.note)
     look = _Looker(ctx, chapter, {kind: list(seen.values()) for kind, seen in known.items()})
     site, numbers = look.part("site", "Site", "location", "site"), look.lines("phone_numbers")
     fqdn, uri = look.lines("inbound_fqdn", "identifier", "byoc_domain"), look.lines("termination_uri", "termination_domain")
@@ -53,10 +53,6 @@ def picture(ctx: Context, chapter: Chapter, outcomes: Sequence[reconcile.Outcome
         look.part("termination", "Termination URI", "sip_trunk", lines=uri),
         look.part("access", "Twilio access", "ip_acl", "credential_list"), phone_network)
     return call_path(f"Calls of {ctx.params.partner}, as chapter {chapter.number} sees them", (("Inbound", inbound), ("Outbound", outbound)))
-
-
-def _key(kind: Kind) -> str:
-    return str(kind.__name__).rpartition(".")[2]  # type: ignore[attr-defined]
 
 
 def _of_change(change: reconcile.Change) -> Seen:

@@ -60,7 +60,8 @@ CHAPTERS: tuple[Chapter, ...] = (
 )
 TEARDOWN = Chapter("99_teardown", "Teardown", "beyond the guide", (), (*_ALL_FIELDS, "keep_domain"))
 START = Chapter("00_start_here", "Start here", "", (), ("params_file",))
-NOTEBOOKS = (START, *CHAPTERS, TEARDOWN)
+DRILLS = Chapter("09_drills", "Drills", "", (), ("which_drill", "target"))  # for people: a batch never runs it
+NOTEBOOKS = (START, *CHAPTERS, DRILLS, TEARDOWN)
 
 
 def find_chapter(name: str) -> Chapter:
@@ -78,3 +79,8 @@ def find_chapter(name: str) -> Chapter:
 def kind(name: str) -> Kind:
     """The resource module of this name."""
     return cast(Kind, import_module(f".resources.{name}", __package__))
+
+
+def key(kind: Kind) -> str:
+    """A resource module's name, as `kind` takes it."""
+    return str(kind.__name__).rpartition(".")[2]  # type: ignore[attr-defined]

@@ -299,6 +299,36 @@ def verify(
     raise typer.Exit(0 if all(v["whole"] for v in verdicts) else 1)
 
 
+@app.command("report")
+def write_report(
+    place: Annotated[str, typer.Argument(help="A record: its folder or address.")],
+    out: Annotated[Path | None, typer.Option("--out", help="File for the page; without it, to stdout.")] = None,
+) -> None:
+    """Make a record's page anew, from what the record holds. Never writes into a record: its manifest names every file."""
+    from .audit import manifest, pages, report
+
+    with Shelf(place).copy_here() as here:
+        page = report.page(here, pages.predicate(here / manifest.MANIFEST))
+    if out is None:
+        sys.stdout.buffer.write(page.encode())
+        return
+    if any((folder / manifest.MANIFEST).exists() for folder in out.resolve().parents):
+        _fail(f"{out} would be in a record, whose manifest names every file. Choose a place outside.")
+    try:
+        out.write_bytes(page.encode())
+    except OSError as error:
+        _fail(f"{out} can't be written ({error.strerror}).")
+    progress.print(f"Written: {shown_path(out)}", markup=False)
+
+
+@app.command("index")
+def write_index(out: Annotated[Path, typer.Argument(help="The folder that holds all records.")] = Path(OUTPUTS)) -> None:
+    """Make the page that lists all runs, index.html, anew."""
+    from .audit import index
+
+    result.print(str(index.write(out)), markup=False)
+
+
 @key_app.command("new")
 def new_key(
     reference: Annotated[str, typer.Argument(help="Where to keep the private key: keyring:SERVICE/USER.")],
@@ -431,6 +461,15 @@ def sandbox_scenarios() -> None:
         result.print(f"{entry['name']}: {entry['lesson']}{where}", markup=False)
         if entry["mended"]:
             result.print(f"  mended: {entry['mended']}", markup=False)
+
+
+@sandbox_app.command("drills")
+def sandbox_drills() -> None:
+    """List the drills of notebook 09: number, name, and how the ticket begins."""
+    from .drills import DRILLS, first_sentence
+
+    for drill in DRILLS:
+        result.print(f"{drill.number} {drill.name}: {first_sentence(drill)}", markup=False)
 
 
 @sandbox_app.command("mend")

@@ -71,6 +71,12 @@ class TwilioTrunk:
     addresses: tuple[str, ...] | None
     users: tuple[str, ...] | None
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Names that the trunk answers to: its domain, and the localised one of each edge."""
+        label = self.domain.removesuffix(".pstn.twilio.com")
+        return frozenset({self.domain} | {termination_host(label, name) for e in edges() for name in (e.edge, e.legacy)})
+
 
 @dataclass(frozen=True)
 class ByocTrunk:
@@ -321,9 +327,7 @@ def _url_transport(facts: Facts) -> Finding:
 def _outbound_address(facts: Facts) -> Finding:
     twilio, genesys = _ends(facts)
     servers, p = tuple(genesys.get("trunk_transport_serverProxyList") or ()), facts.params
-    label = twilio.domain.removesuffix(".pstn.twilio.com")
-    names = [n for e in edges() for n in (e.edge, e.legacy)]
-    allowed = {twilio.domain} | {termination_host(label, n) for n in names}
+    label, allowed = twilio.domain.removesuffix(".pstn.twilio.com"), twilio.hosts
     asked = {termination_host(label, n).lower() for n in p.twilio_edges}
     wrong = [s for s in servers if (host := s.partition(":")[0].lower()) not in allowed or (asked and host not in asked)]
     meant = [s for s in wrong if s in p.sip_servers]
@@ -356,7 +360,7 @@ def _digest_realm(facts: Facts) -> Finding:
     return Finding(REALM, _both(f"{REALM}, for every account", realm or "none"), realm == REALM, "Run chapter 04, which sets it.")
 
 
-def _covered(wanted: Iterable[str], held: Iterable[str]) -> list[str]:
+def uncovered(wanted: Iterable[str], held: Iterable[str]) -> list[str]:
     """Those of `wanted` that no network of `held` holds."""
     networks = [ip_network(h, strict=False) for h in held]
     return [w for w in wanted if not any(_within(w, n) for n in networks)]
@@ -373,14 +377,14 @@ def _acl_covers(facts: Facts) -> Finding:
     if not wanted:
         return Finding("the region's signalling addresses", _both(said, "addresses not known"), False,
                        facts.notes.get("signalling", "List them as signalling_addresses."))
-    lacking = _covered(wanted, held or ())
+    lacking = uncovered(wanted, held or ())
     return Finding("every signalling address of the region", _both(said, _list(wanted)), not lacking,
                    f"Twilio refuses calls from {_list(lacking)}. Run chapter 03, which adds them.")
 
 
 def _acl_strangers(facts: Facts) -> Finding:
     twilio = _ends_twilio(facts)
-    strangers = _covered(twilio.addresses or (), facts.signalling)
+    strangers = uncovered(twilio.addresses or (), facts.signalling)
     # With a credential list a call must pass both, so an address alone opens nothing; without one it is the only lock.
     alone = bool(strangers) and not twilio.users
     if not facts.signalling_complete:
@@ -407,14 +411,14 @@ def _edges_used(facts: Facts) -> list[str]:
 
 def _access_covers(facts: Facts) -> Finding:
     held, wanted = _ends(facts)[1].get(byoc_trunk.ACCESS) or (), _edges_used(facts)
-    lacking = _covered(wanted, held)
+    lacking = uncovered(wanted, held)
     return Finding("every Twilio range that calls come from", _both(_list(wanted), _list(held)), not lacking,
                    f"Genesys Cloud refuses calls from {_list(lacking)}. Add them to sip_access, or empty it, and run chapter 04.")
 
 
 def _access_strangers(facts: Facts) -> Finding:
     held = _ends(facts)[1].get(byoc_trunk.ACCESS) or ()
-    strangers = _covered(held, (*twilio_signalling(), *facts.params.sip_access))
+    strangers = uncovered(held, (*twilio_signalling(), *facts.params.sip_access))
     # Genesys Cloud asks the far end for no password: this list is the only lock.
     return Finding("nobody else's address", f"Genesys Cloud: not Twilio's: {_list(strangers)}", not strangers,
                    f"Whoever is at {_list(strangers)} may send calls into the org. Take it out under Telephony – Trunks, SIP Access "

@@ -18,12 +18,28 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
-from . import chapters, crosscheck, dialplan, precheck, probes, reconcile, teardown
+from . import (
+    chapters,
+    checkpoints,
+    crosscheck,
+    dialplan,
+    precheck,
+    presence,
+    probes,
+    reconcile,
+    signalling,
+    teardown,
+)
+from .admin_links import Links, find_page
 from .clouds import Clouds
+from .consent import Foresight
 from .display import objects, pictures
+from .display.confirm import Confirmation
 from .display.pictures import Picture
 from .display.tables import Table, text
+from .display.waiting import waiting
 from .exceptions import CheckFailed, DeadlineExceeded, Forbidden, NotYet, ParamsError, Refused
 from .params import DEMO, Params, find_file, load, plain, validate, warnings
 from .redaction import guard_kernel
@@ -123,7 +139,11 @@ class Runbook:
         self.simulations: list[dialplan.Simulation] = []
         self.checks: list[precheck.Check] = []
         self.probed: list[precheck.Check] = []
-        self._removed: list[teardown.Removal] = []
+        self._removed: list[teardown.Removal] | None = None
+        self._facts: crosscheck.Facts | None = None
+        self._looked_back = False
+        self._foresight = Foresight(chapter)
+        self._may_call = False
 
     # ------------------------------------------------------------ showing
 
@@ -152,6 +172,36 @@ class Runbook:
             return objects.plan_table(self.planned)
         return objects.recap_table(self.outcomes, f"Chapter {self.chapter.number}, {self.chapter.title}")
 
+    @_when_there
+    def checkpoint(self) -> Table | str:
+        """What you should now see: a row a statement, looked up in the clouds; never raises for what is missing or wrong.
+
+        A run without people takes what it read back since its last write; by hand, and when asked again, all is read anew.
+        """
+        if self.planning and (self.chapter.kinds or self.chapter == chapters.TEARDOWN):
+            return "Plan: nothing was changed, so there is nothing new to see."
+        caption = f"Checkpoint of chapter {self.chapter.number}"
+        fresh = self._looked_back or presence.somebody_is_there()
+        self._looked_back = True
+        try:
+            return objects.statement_table(self._statements(fresh), caption)
+        except Forbidden as error:
+            raise self._with_permissions(error) from None
+
+    def _statements(self, fresh: bool) -> list[checkpoints.Statement]:
+        number = self.chapter.number
+        if number == "01":
+            return checkpoints.of_checks(self.checks, checkpoints.PRECHECK, "run.precheck()")
+        if number == "06":
+            return checkpoints.of_simulations(self.simulations, self._ctx.once("dialplan", self.dialplan).country)
+        if number == "08":
+            return checkpoints.of_checks(self.checks, checkpoints.CROSS_CHECK, "run.cross_check()")
+        if number == "99":
+            return [checkpoints.nothing_left(teardown.listing(self._ctx) if fresh or self._removed is None else self._removed)]
+        if fresh:
+            self._ctx.forget()
+        return checkpoints.statements(number, checkpoints.Look(self._ctx, () if fresh else self.outcomes))
+
     @functools.cached_property
     def _approved(self) -> Callable[[reconcile.Change], None] | None:
         from .plans import Approved  # that module makes plans with this one
@@ -164,7 +214,71 @@ class Runbook:
 
         return call_path.picture(self._ctx, self.chapter, self.outcomes, self.planned)
 
+    def admin_page(self, *names: str) -> Links:
+        """Links to pages of the admin UIs in the org's region, e.g. "sites", "trunks", "ip_acls"; calls no cloud.
+
+        For the practice clouds also their own page, which shows the same objects: its address to people, how to learn it otherwise.
+
+        Raises:
+            ParamsError: there is no such page; the sentence lists them.
+        """
+        p = self.params
+        pages = [find_page(name, p.region) for name in names]
+        if p.target == "live":
+            return Links(pages)
+        if not presence.somebody_is_there():
+            return Links(pages, "On the practice clouds their own page shows the same objects; the command byoc sandbox status tells its address. On a live org these pages:")
+        from .sandbox import ensure_running
+
+        assert self.clouds._practice  # makes the org, which its page shows
+        own = f"{ensure_running().url}/tenants/{quote(p.slug, safe='')}"
+        return Links(pages, "On a live org these pages:", (own, f"The practice clouds of {p.partner}, as an admin sees them"))
+
     # ------------------------------------------------------------ doing
+
+    def plan(self) -> Table:
+        """What the chapter would change, setting by setting, before anything happens; reads, and changes nothing.
+
+        What an earlier object of the same chapter must exist for is compared once that is made.
+        """
+        self._looked_back |= bool(self.outcomes)  # what was read back is no longer the latest
+        try:
+            table = objects.plan_table(self._foresight.look(self._ctx))
+        except Forbidden as error:
+            raise self._with_permissions(error) from None
+        return Table(table.columns, table.rows, table.caption, {"plan": table.data["plan"]})  # the recap comes at the end
+
+    def confirm(self) -> Confirmation | str:
+        """On a live org and by hand: asks before the plan is carried out, with a button. Elsewhere a sentence says why nobody is asked.
+
+        What was confirmed is what may be written, and nothing else. In chapter 08 the question is the test call.
+
+        Raises:
+            Refused: there is no plan to confirm yet.
+        """
+        p = self.params
+        if self.planning:
+            return "Plan: nothing will be changed, so nothing is asked."
+        if p.target == "sandbox":
+            return "The practice clouds: nothing real is touched, so nothing is asked. Run the cells below."
+        if not presence.somebody_is_there():
+            return "Live, without people: the word --live was given for this run, so nothing is asked."
+        if self.chapter.number == "08":
+            return self._no_test_call or self._confirm_test_call()
+        return self._foresight.ask(p)
+
+    def _confirm_test_call(self) -> Confirmation:
+        def agreed() -> None:
+            self._may_call = True
+
+        p = self.params
+        return Confirmation(f"Call {p.phone_numbers[0]} from {p.test_call_from} through the LIVE Twilio account {p.twilio_account_sid}?",
+                            [self.price_test_call()], "Place one call, which costs money", agreed)
+
+    def _allow(self, change: reconcile.Change) -> None:
+        if self._approved:
+            self._approved(change)
+        self._foresight.allow(change, self.params)
 
     def apply(self, kind: str) -> Table:
         """Bring every object of this kind to its wanted state, and show it as the cloud returns it.
@@ -172,19 +286,27 @@ class Runbook:
         In plan mode nothing is changed: the table shows what would be.
         """
         module = chapters.kind(kind)
-        self._ctx.forget()  # what somebody mended since the last cell counts
+        written = any(o.action != "unchanged" for o in self.outcomes)
+        known = None if written else self._foresight.still_true(kind)
+        if known is None:
+            self._ctx.forget()  # what somebody mended since the last cell counts
         if self.planning:
-            changes = reconcile.preview(self._ctx, module)
+            changes = known if known is not None else reconcile.preview(self._ctx, module)
             self.planned += changes
             return objects.plan_table(changes)
+        if known and all(c.action == "unchanged" and c.found and not c.refused for c in known):
+            return self._done([reconcile.Outcome(c.kind, c.want, c.found, "unchanged") for c in known if c.found], module)
+        self._ctx.forget()
         with self._alone():
             return self._applied(module)
 
     def _applied(self, module: Kind) -> Table:
         try:
-            done = [reconcile.apply(self._ctx, module, want, self._approved) for want in module.desired(self._ctx)]
+            return self._done([reconcile.apply(self._ctx, module, want, self._allow) for want in module.desired(self._ctx)], module)
         except Forbidden as error:
             raise self._with_permissions(error) from None
+
+    def _done(self, done: list[reconcile.Outcome], module: Kind) -> Table:
         self.outcomes += done
         if not done:
             return Table(["Object", "Result"], [[module.KIND, "nothing asked for in the params"]])
@@ -229,8 +351,10 @@ class Runbook:
         """A sentence if every check passed.
 
         Raises:
-            CheckFailed: at least one did not; a line each, with what to do.
+            CheckFailed: at least one did not, or none was made yet; a line each, with what to do.
         """
+        if not self.checks:
+            raise CheckFailed("Nothing was checked yet: run the cell run.precheck() above first.")
         error = precheck.failures(self.checks)
         if error:
             raise error
@@ -252,14 +376,16 @@ class Runbook:
             self._ctx.forget()
             entity = self._ctx.require(location).raw
             details = entity.address_verification_details
+            tell(f"verification {details.status}" if details else "")
             if details and details.status == "Failed":
                 raise CheckFailed(f'The address of location "{entity.name}" could not be verified: {self.params.street}, '
                                   f"{self.params.postal_code} {self.params.city}, {self.params.country}. Mend street, city, "
                                   "postal_code and country in the params so that they name a real place, and run this chapter again.")
             return entity if entity.address_verified else None
 
-        entity = reconcile.poll(verified, f'The address of location "{self.params.location_name}" is still being verified. '
-                       "Run this chapter again in some minutes.", WAIT[self.params.target])
+        with waiting(f'Waiting for the address of "{self.params.location_name}"', WAIT[self.params.target]) as tell:
+            entity = reconcile.poll(verified, f'The address of location "{self.params.location_name}" is still being verified. '
+                           "Run this chapter again in some minutes.", WAIT[self.params.target])
         address, details = entity.address, entity.address_verification_details
         rows = [["Address Verified", "addressVerified", text(bool(entity.address_verified))],
                 ["Verification", "addressVerificationDetails.status", text(details.status if details else None)],
@@ -278,11 +404,13 @@ class Runbook:
         def plans() -> list[Any] | None:
             self._ctx.forget()
             found = number_plans.read(self._ctx, self._ctx.require(site).id)
+            tell(f"{len(found)} so far")
             return found if number_plans.complete(found) else None
 
-        found = reconcile.poll(plans, f'Site "{self.params.site_name}" has no default number plans yet. Run this chapter '
-                               "again in a minute; if they never come, look at Telephony – Sites – Number Plans.",
-                               WAIT[self.params.target])
+        with waiting(f'Waiting for the default number plans of "{self.params.site_name}"', WAIT[self.params.target]) as tell:
+            found = reconcile.poll(plans, f'Site "{self.params.site_name}" has no default number plans yet. Run this chapter '
+                                   "again in a minute; if they never come, look at Telephony – Sites – Number Plans.",
+                                   WAIT[self.params.target])
         count = sum(p.name not in {c.name for c in self.params.number_plans} for p in found)
 
         def route() -> bool:
@@ -290,7 +418,8 @@ class Runbook:
             return bool(outbound_route.read(self._ctx, self._ctx.require(site).id))
 
         try:
-            reconcile.poll(route, "", WAIT[self.params.target] / 3)
+            with waiting("Waiting for the first outbound route", WAIT[self.params.target] / 3):
+                reconcile.poll(route, "", WAIT[self.params.target] / 3)
         except DeadlineExceeded:
             return f"{count} default number plans are there; no default outbound route appeared (some orgs have none)."
         return f"{count} default number plans and the site's first outbound route are there."
@@ -319,7 +448,8 @@ class Runbook:
         """
         from .resources import byoc_trunk
 
-        lines = byoc_trunk.wait_in_service(self._ctx, WAIT[self.params.target])
+        with waiting(f'Waiting for the trunk "{self.params.trunk_name}"', WAIT[self.params.target]) as tell:
+            lines = byoc_trunk.wait_in_service(self._ctx, WAIT[self.params.target], tell)
         rows = [[text(t.name), text(t.edge.name if t.edge else None), text(bool(t.in_service)), text(bool(t.enabled)),
                  text(t.connected_status.connected if t.connected_status else None)] for t in sorted(lines, key=lambda t: t.name or "")]
         return Table(["Trunk", "Edge", "In service", "Enabled", "Connected"], rows, f"{self.params.trunk_name} is in service")
@@ -361,8 +491,10 @@ class Runbook:
         Emergency numbers, extensions and words are not counted: they may end otherwise and be right.
 
         Raises:
-            CheckFailed: one would not; a line each, with what to mend.
+            CheckFailed: one would not, or none was simulated yet; a line each, with what to mend.
         """
+        if not self.simulations:
+            raise CheckFailed("Nothing was simulated yet: run the cell run.simulate() above first.")
         country = self._ctx.once("dialplan", self.dialplan).country
         real = [s for s in self.simulations if dialplan.is_phone_number(s.dialled, country)]
         failed = [f"{s.dialled}: {s.verdict}" for s in real if not s.ok]
@@ -377,15 +509,56 @@ class Runbook:
         rows = [[str(i), s.kind, s.name, s.outcome, s.reason] for i, s in enumerate(result.steps, 1)]
         return Table(["Step", "What", "Name", "Outcome", "Why"], rows, f"{number}: {result.verdict}")
 
+    @_when_there
+    def sequence(self, direction: str, number: str = "") -> Picture | str:
+        """The SIP messages of a call, "outbound" to a number as a person dials it, or "inbound", as the objects have it; nothing is sent.
+
+        No number takes, outbound, the first that leaves; inbound, the trunk's own. A number that does not leave is a sentence.
+
+        Raises:
+            CheckFailed: in chapter 08, the two clouds were not read yet.
+        """
+        if direction not in ("outbound", "inbound"):
+            raise ParamsError(f'direction is "{direction}": write "outbound" or "inbound".')
+        comparing = self.chapter.number == "08"
+        if comparing and self._facts is None:
+            raise CheckFailed("Nothing was compared yet: run the cell run.cross_check() above first.")
+        plan = self._facts.dialplan if comparing and self._facts else self._ctx.once("dialplan", self.dialplan)
+        if plan is None:
+            return "The site can't be read, so there is no call to show: see the table above."
+        dialled = [number] if number and direction == "outbound" else self.params.test_numbers
+        tried = [dialplan.simulate(n, plan) for n in dialled]
+        leaving = next((s for s in tried if s.ok), None)
+        if leaving is None:
+            return f"{tried[0].dialled}: {tried[0].verdict} No SIP message is sent." if tried else "No number to call."
+        ends = self._line(leaving.trunks[0])
+        genesys, twilio = (signalling.GENESYS, ends.fqdn), (signalling.TWILIO, ends.server)
+        if direction == "outbound":
+            caption = f"Outbound: {leaving.dialled} is called from the site"
+            return pictures.sequence(caption, genesys, twilio, signalling.outbound(ends, leaving.normalized or ""))
+        return pictures.sequence(f"Inbound: {number or ends.caller} is called from the phone network", genesys, twilio, signalling.inbound(ends, number))
+
+    def _line(self, trunk: str) -> signalling.Line:
+        """The trunk's two ends: of both clouds where the cross-check has read them, of Genesys Cloud's objects otherwise."""
+        from .simulate import trunk_settings
+
+        p, facts = self.params, self._facts
+        if facts is not None and facts.genesys is not None:
+            return signalling.Line(facts.genesys.settings, signalling.fqdn(facts.genesys.settings, p.region, p.byoc_domain), facts.signalling, facts.twilio)
+        settings = trunk_settings(self._ctx, trunk)
+        known = p.region.practice_signalling if p.target == "sandbox" else ()
+        return signalling.Line(settings, signalling.fqdn(settings, p.region), known)
+
     # ------------------------------------------------------------ chapter 08
 
     def cross_check(self) -> Table:
         """Read both clouds again and hold them against each other: a row a rule; `require_agreement` then judges."""
         self._ctx.forget()
         try:
-            self.checks = crosscheck.judge(crosscheck.read(self._ctx))
+            self._facts = crosscheck.read(self._ctx)
         except Forbidden as error:
             raise self._with_permissions(error) from None
+        self.checks = crosscheck.judge(self._facts)
         return objects.check_table(self.checks)
 
     @_when_there
@@ -393,8 +566,10 @@ class Runbook:
         """A sentence if no rule of `cross_check` failed.
 
         Raises:
-            CheckFailed: at least one did; a line each, with what to do.
+            CheckFailed: at least one did, or none was looked at yet; a line each, with what to do.
         """
+        if not self.checks:
+            raise CheckFailed("Nothing was compared yet: run the cell run.cross_check() above first.")
         error = precheck.failures(self.checks)
         if error:
             raise error
@@ -420,9 +595,16 @@ class Runbook:
         return self._no_test_call or probes.price(self.clouds.twilio, self.params.phone_numbers[0], self.params.test_call_from)
 
     def test_call(self) -> Table | str:
-        """Call the first number through Twilio, once, and show how that ended; live only, and only with `test_call_from`."""
+        """Call the first number through Twilio, once, and show how that ended; live only, and only with `test_call_from`.
+
+        Raises:
+            Refused: by hand, and nobody has pressed the button of `confirm`, which counts for one call.
+        """
         if said := self._no_test_call:
             return said
+        if presence.somebody_is_there() and not self._may_call:
+            raise Refused("Nobody was called: a call costs money. Press the button of the cell run.confirm() above, then run this cell again.")
+        self._may_call = False
         return objects.check_table(probes.call(self.clouds.twilio, self.params.phone_numbers[0], self.params.test_call_from))
 
     @property
@@ -475,6 +657,8 @@ class Runbook:
         """
         if self.planning:
             return "Plan: nothing is removed."
+        if self._removed is None:
+            raise CheckFailed("Nothing was removed yet: run the cell run.remove() above first.")
         obstacles = [f'{r.kind.KIND} "{r.want.name}": {r.obstacle}' for r in self._removed if r.obstacle]
         if obstacles:
             raise CheckFailed("\n".join(obstacles))

@@ -120,6 +120,13 @@ class Shelf:
         with self._explained():
             return {path.rsplit("/", 1)[-1]: fs.cat_file(path) for path in sorted(fs.glob(f"{root}/{partner}/{record}/*{ending}"))}
 
+    def manifests(self) -> list[tuple[str, bytes]]:
+        """Every record's manifest with the record's place, "partner/record", of a shelf that is elsewhere."""
+        fs, root = self._store
+        with self._explained():
+            files = fs.cat(found) if (found := fs.glob(f"{root}/*/*/manifest.json")) else {}
+        return [("/".join(path.split("/")[-3:-1]), raw) for path, raw in sorted(files.items())]
+
     @contextmanager
     def copy_here(self) -> Iterator[Path]:
         """The shelf as a folder on this machine: itself, or a copy for the time being."""

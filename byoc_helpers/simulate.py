@@ -6,8 +6,8 @@ from typing import Any
 
 from .clouds.genesys import alive, pages
 from .dialplan import Dialplan, NumberPlan, Route, TrunkState, plan_from_mapping
-from .exceptions import CheckFailed
-from .resources import number_plans, outbound_route, site
+from .exceptions import CheckFailed, NotYet
+from .resources import byoc_trunk, number_plans, outbound_route, site
 from .resources.base import Context
 
 
@@ -63,8 +63,26 @@ def _trunks(ctx: Context, bases: list[str]) -> tuple[dict[str, str], tuple[Trunk
     names: dict[str, str] = {}
     states = []
     for base in bases:
-        names[base] = telephony.get_telephony_providers_edges_trunkbasesetting(base).name
+        names[base] = trunk_base(ctx, base).name
         mine = [t for t in lines if t.trunk_base.id == base]
         serving = tuple(sorted(edges.get(t.edge.id) or t.edge.name or t.edge.id for t in mine if t.in_service and t.edge))
         states.append(TrunkState(names[base], any(t.enabled for t in mine), bool(serving) if mine else None, serving))
     return names, tuple(states)
+
+
+def trunk_base(ctx: Context, id: str) -> Any:
+    """A trunk's settings, as the SDK's model; read once until something is written."""
+    return ctx.once(("trunk base", id), lambda: ctx.clouds.genesys.telephony.get_telephony_providers_edges_trunkbasesetting(id))
+
+
+def trunk_settings(ctx: Context, name: str) -> dict[str, Any]:
+    """Properties of the trunk of this name that a route of the site leads to; its password is not among them.
+
+    Raises:
+        NotYet: there is no such route.
+    """
+    routes = outbound_route.read(ctx, ctx.require(site).id)
+    for id in dict.fromkeys(t.id for r in routes for t in r.external_trunk_bases or ()):
+        if (base := trunk_base(ctx, id)).name == name:
+            return byoc_trunk.settings(base)
+    raise NotYet(f'No route of the site leads to the trunk "{name}": see chapter 05.')

@@ -21,7 +21,7 @@ class _Lazy(importlib.abc.MetaPathFinder):
     would copy their pages into every fork.
     """
 
-    _those = re.compile(rf"{SDK}(\.models|\.apis\.\w+)?")
+    _those = re.compile(rf"{SDK}(\.models|\.apis(\.\w+)?)?")
 
     def find_spec(self, name: str, path: Any = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
         spec = importlib.machinery.PathFinder.find_spec(name, path) if self._those.fullmatch(name) else None

@@ -148,14 +148,22 @@ def test_without_forking_a_plain_kernel_does_the_same(monkeypatch):
 
 
 def test_the_sdk_is_whole_in_a_forked_kernel():
-    """The SDK's modules are out of `sys.modules` when the kernel starts; imports still find each, once."""
-    code = ("import PureCloudPlatformClientV2 as sdk, importlib\n"
+    """Its modules come when their classes are asked for, in each way a class can be; they are the very classes of the SDK."""
+    import PureCloudPlatformClientV2 as sdk
+
+    names = sorted(n for n in dir(sdk) if n[0].isupper())[::40]
+    code = ("import PureCloudPlatformClientV2 as sdk, importlib, sys\n"
+            "few = len([m for m in sys.modules if m.startswith('PureCloud')]) < 100\n"
+            "from PureCloudPlatformClientV2 import Trunk\n"
             "from PureCloudPlatformClientV2.models.site import Site\n"
             "import PureCloudPlatformClientV2.rest\n"
-            "print(Site is sdk.Site, importlib.import_module('PureCloudPlatformClientV2.models.site').Site is Site, sdk.rest.__name__)")
+            "print(few, Site is sdk.Site is sdk.models.Site, importlib.import_module('PureCloudPlatformClientV2.models.site').Site is Site,\n"
+            "      sdk.models.Trunk is Trunk, sdk.rest.__name__, hasattr(sdk, 'Nonsense'), eval('sdk.models.' + 'Edge').__module__,\n"
+            f"      [getattr(sdk, n).__module__ for n in {names}], type(sdk.UsersApi().api_client.deserialize).__name__)")
 
     async def look():
         async with kernel() as (_, client):
             return await printed(client, code)
 
-    assert asyncio.run(look()) == "True True PureCloudPlatformClientV2.rest"
+    same = [getattr(sdk, n).__module__ for n in names]
+    assert asyncio.run(look()) == f"True True True True PureCloudPlatformClientV2.rest False PureCloudPlatformClientV2.models.edge {same} method"

@@ -15,7 +15,7 @@ import papermill
 import pytest
 
 from byoc_helpers import authoring, sandbox
-from byoc_helpers.chapters import NOTEBOOKS
+from byoc_helpers.chapters import CHAPTERS, NOTEBOOKS, TEARDOWN
 from byoc_helpers.params import load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,6 +82,41 @@ class TestForm:
         seen = papermill.inspect_notebook(str(path))
         assert list(seen) == list(chapter.fields)
         assert all(p["help"] and p["inferred_type_name"] != "None" for p in seen.values())
+
+
+CHAPTER_PATHS = [p for p in PATHS if p.stem in {c.name for c in (*CHAPTERS, TEARDOWN)}]
+
+
+def prose_of(path: Path) -> str:
+    return "\n".join(c.source for c in read(path).cells if c.cell_type == "markdown")
+
+
+@pytest.mark.parametrize("path", CHAPTER_PATHS, ids=lambda p: p.stem)
+class TestChapter:
+    def test_says_where_it_is_on_the_map_and_leads_on(self, path):
+        title, last = read(path).cells[0].source, read(path).cells[-1].source
+        way = [PATHS[0], *CHAPTER_PATHS]
+        i = way.index(path)
+        around = [way[i - 1], *way[i + 1:i + 2]]
+        (line,) = [one for one in title.splitlines() if one.startswith("**On the map:**")]
+        assert all(f"({p.name})" in line for p in way if p != path) and f"({path.name})" not in line
+        assert last.startswith("## Onward and back") and all(f"({p.name})" in last for p in around)
+
+    def test_shows_its_plan_and_asks_before_it_changes_anything(self, path):
+        cells = code(read(path))
+        chapter = next(c for c in NOTEBOOKS if c.name == path.stem)
+        if chapter.kinds:
+            first = next(i for i, c in enumerate(cells) if "run.apply(" in c)
+            assert cells.index("run.plan()") < cells.index("run.confirm()") < first
+            assert [kind for kind in chapter.kinds if f'run.apply("{kind}")' not in cells] == []
+
+    def test_ends_with_a_checkpoint_and_an_exercise(self, path):
+        ids = [c.id for c in read(path).cells]
+        assert {"checkpoint", "exercise", "next"} <= set(ids) and "run.checkpoint()" in code(read(path))
+
+    def test_its_prose_is_markdown_but_for_the_folded_answer(self, path):
+        plain = re.sub(r"```.*?```|`[^`]*`", "", prose_of(path), flags=re.DOTALL)
+        assert set(re.findall(r"</?([a-z]\w*)", plain)) == {"details", "summary"}
 
 
 def test_nbval_finds_the_outputs_that_are_committed(tmp_path):

@@ -14,4 +14,5 @@ def test_what_a_chapters_cells_call():
         "parameters", "recap", "apply", "precheck", "require_passed", "wait_verified", "wait_site_defaults", "number_plans",
         "wait_in_service", "routes", "dialplan", "simulate", "require_calls", "steps", "numbers", "planning",
         "cross_check", "require_agreement", "probe", "price_test_call", "test_call", "picture", "ladder", "removals", "remove", "require_removed",
+        "plan", "confirm", "checkpoint", "sequence", "admin_page",
     }

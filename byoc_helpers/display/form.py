@@ -31,6 +31,7 @@ from ..chapters import COMMON, Chapter
 from ..draft import Place, check, country_of, fits, follows, inner_model, sections, to_yaml
 from ..exceptions import ParamsError, RunbookError, SandboxError
 from ..params import DEMO, SECRET_KEYS, Params, find_file, read_yaml, validate, warnings
+from ..presence import somebody_is_there
 from ..redaction import guard_kernel
 from ..regions import find_region, regions
 from ..secrets import check_reference
@@ -494,7 +495,7 @@ class Form:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        if not _somebody_is_there():
+        if not somebody_is_there():
             raise NotImplementedError  # IPython's way to go on to the tables
         tables = self._repr_mimebundle_()
         # A notebook opened again has no kernel behind its form. The tables stay for that day: the living form hides them.
@@ -714,14 +715,6 @@ def _partner_of(path: Path) -> str:
 
 def _slug_of(path: Path) -> str:
     return _slug({"partner": _partner_of(path)})
-
-
-def _somebody_is_there() -> bool:
-    """Can whoever runs this cell answer? JupyterLab says so with each request; papermill, nbclient and nbval say no."""
-    from IPython.core.getipython import get_ipython
-
-    kernel = getattr(get_ipython(), "kernel", None)
-    return bool(kernel and kernel.get_parent("shell").get("content", {}).get("allow_stdin"))
 
 
 def open_form(params_file: str = "") -> Form:

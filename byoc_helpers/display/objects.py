@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ..checkpoints import Statement
 from ..dialplan import Simulation
 from ..precheck import Check
 from ..reconcile import Change, Outcome
@@ -122,6 +123,18 @@ def _planned(change: Change) -> Iterable[list[str]]:
         yield [*lead, "", "", f"compared after apply. {change.waits_for}", MARKS[change.action]]
 
 
+def change_lines(changes: Sequence[Change]) -> list[str]:
+    """Each change in a line, for a question: what is done to which object, and to which others on the way. No values of secrets."""
+    lines = []
+    for c in changes:
+        labels = {s.key: s.label for s in c.kind.SETTINGS}
+        settings = [labels.get(d.key, d.key) for d in c.differences] + [labels.get(key, key) for key in c.want.write_only]
+        about = c.refused or (f"{len(settings)} setting{'s' * (len(settings) != 1)}" if c.action == "create" else ", ".join(settings))
+        lines.append(f'{"✘ would be refused" if c.refused else MARKS[c.action]}: {c.kind.KIND} "{c.want.name}" ({about})')
+        lines += [f'{MARKS["update"] if after else "- delete"}: {c.kind.KIND} "{name}" ({before} → {after or "nothing"})' for name, before, after in c.effects]
+    return lines
+
+
 _REMOVALS = {"delete": ("- delete", "- deleted"), "take out": ("- take out", "- taken out"), "restore": ("~ restore", "~ restored"),
              "leave": ("= leave", "= left")}
 
@@ -143,6 +156,14 @@ def check_table(checks: Sequence[Check]) -> Table:
     passed = sum(c.passed for c in checks)
     return Table(["Check", "Expected", "Found", "Result", "What to do"], rows, f"{passed} of {len(checks)} checks passed",
                  {"recap": {"passed": passed, "failed": len(checks) - passed}})
+
+
+def statement_table(statements: Sequence[Statement], caption: str) -> Table:
+    """A checkpoint: a row a statement, whether it holds, and for one that does not what to do."""
+    rows = [[s.says, s.found, "✔ yes" if s.holds else "✘ not yet", s.remedy] for s in statements]
+    held = sum(s.holds for s in statements)
+    return Table(["You should now see", "Found", "So?", "If not"], rows, f"{caption}: {held} of {len(statements)} hold",
+                 {"checkpoint": {"hold": held, "do not hold": len(statements) - held}})
 
 
 def simulation_table(simulations: Sequence[Simulation]) -> Table:

@@ -10,10 +10,13 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree as ET
 
 from ..dialplan import Simulation
+
+if TYPE_CHECKING:
+    from ..signalling import Message
 
 State = Literal["done", "missing", "wrong", "not looked at", "outside"]
 
@@ -118,6 +121,57 @@ def ladder(simulation: Simulation) -> Picture:
         for n, said in enumerate(fold(why, total - 476, 12, 2)):
             _text(group, 464, top + 16 + 15 * n, said, total - 476, colour=INK if bold else line)
     return _picture(root, words)
+
+
+def sequence(caption: str, left: tuple[str, str], right: tuple[str, str], messages: Sequence[Message]) -> Picture:
+    """The SIP messages of a call between two ends, from top to bottom in time.
+
+    Args:
+        caption: what the picture is of.
+        left, right: name of an end, which is a message's sender, and what stands under it.
+        messages: in order; one that ends the call early has a mark and a broken line.
+    """
+    total, x1, x2, size = WIDTH, 96.0, WIDTH - 96.0, 11
+    room = x2 - x1 - 24
+    words = [caption, *(_said(i, m) for i, m in enumerate(messages, 1))]
+    texts = [_under(m, room, size) for m in messages]
+    heights = [30 + 15 * len(t) for t in texts]
+    root = _canvas(total, 96 + sum(heights), caption, "\n".join(words[1:]))
+    _text(root, 12, 24, caption, total - 24, size=14, bold=True)
+    bottom = _n(84 + sum(heights))
+    for x, corner, (name, under) in ((x1, 8, left), (x2, total - 268, right)):
+        ET.SubElement(root, "line", {"x1": _n(x), "y1": "76", "x2": _n(x), "y2": bottom, "stroke": INK, "stroke-width": "1.2", "stroke-dasharray": "5 4"})
+        ET.SubElement(root, "rect", {"x": _n(corner), "y": "36", "width": "260", "height": "40", "rx": "6", "fill": STYLES["not looked at"][2], "stroke": INK})
+        _text(root, corner + 8, 52, name, 244, size=13, bold=True)
+        _text(root, corner + 8, 68, under, 244)
+    y = 96.0
+    for i, (m, said, height) in enumerate(zip(messages, texts, heights, strict=True), 1):
+        start, end = (x1, x2) if m.sender == left[0] else (x2, x1)
+        colour = STYLES["wrong"][1] if m.ends else INK
+        group = ET.SubElement(root, "g")
+        ET.SubElement(group, "title").text = _clean(_said(i, m))
+        _text(group, x1 + 12, y + 4, f"{i}  {'✘ ' if m.ends else ''}{m.line}", room, size=12, colour=colour, bold=True)
+        ET.SubElement(group, "path", {"d": _pointed(start, y + 10, end), "fill": "none", "stroke": colour, "stroke-width": "1.6", "stroke-dasharray": "2 3" if m.ends else "none"})
+        for n, (one, quiet) in enumerate(said):
+            _text(group, x1 + 24, y + 24 + 15 * n, one, room, size=size, colour=STYLES["not looked at"][1] if quiet else colour)
+        y += height
+    return _picture(root, words)
+
+
+def _said(number: int, m: Message) -> str:
+    headers = "".join(f"\n       {h}" for h in m.headers)
+    return f"  {number:>2} {m.sender}: {'✘ ' if m.ends else ''}{m.line}{headers}" + (f"\n       – {m.note}" if m.note else "")
+
+
+def _under(m: Message, room: float, size: float) -> list[tuple[str, bool]]:
+    """What stands under a message's arrow, line by line: headers, then quietly what to notice."""
+    headers = [(one, False) for h in m.headers for one in fold(h, room, size, 3)]
+    return headers + [(one, True) for one in fold(m.note, room, size, 3)]
+
+
+def _pointed(start: float, y: float, end: float) -> str:
+    away = -6 if end > start else 6
+    return f"M{_n(start)} {_n(y)}H{_n(end)}m{away} -4l{-away} 4l{away} 4"
 
 
 # ---------------------------------------------------------------- drawing

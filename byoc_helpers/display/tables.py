@@ -47,15 +47,27 @@ class Table:
         return "\n".join(filter(None, [self.caption, *_aligned([self.columns, *self.rows])]))
 
     def _repr_html_(self) -> str:
-        left = 'style="text-align:left;vertical-align:top;white-space:pre-wrap;overflow-wrap:break-word"'
-        head = "".join(f'<th scope="col" {left}>{escape(c)}</th>' for c in self.columns)
-        body = "".join("<tr>" + "".join(f"<td {left}>{escape(c)}</td>" for c in row) + "</tr>\n" for row in self.rows)
+        head = "".join(f'<th scope="col" style="{_LEFT};{_WRAPPED}">{escape(c)}</th>' for c in self.columns)
+        body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>\n" for row in self.rows)
         caption = f'<caption style="text-align:left"><strong>{escape(self.caption)}</strong></caption>' if self.caption else ""
         return f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         bundle: dict[str, Any] = {"text/plain": repr(self), "text/html": self._repr_html_()}
         return {**bundle, MIME: dict(self.data)} if self.data else bundle
+
+
+_LEFT, _WRAPPED = "text-align:left;vertical-align:top", "white-space:pre-wrap;overflow-wrap:break-word"
+SHORT, LONG = 12, 240  # characters: a shorter cell stays in one line, of a longer one the rest is folded away
+
+
+def _cell(said: str) -> str:
+    if len(said) <= SHORT:
+        return f'<td style="{_LEFT};white-space:pre">{escape(said)}</td>'
+    if len(said) <= LONG:
+        return f'<td style="{_LEFT};{_WRAPPED}">{escape(said)}</td>'
+    start = said[:LONG // 2].rsplit(" ", 1)[0]
+    return f'<td style="{_LEFT};{_WRAPPED}"><details><summary>{escape(start)} …</summary>{escape(said)}</details></td>'
 
 
 def _harmless(cell: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any, cast
 
 from ..clouds.genesys import alive, named, pages
@@ -110,12 +111,17 @@ def find(ctx: Context, want: Desired) -> Found | None:
         return None
     # A listing need not hold the properties, and its version may be old.
     entity = telephony.get_telephony_providers_edges_trunkbasesetting(listed.id)
-    fields = {key: _comparable(_instance(value)) for key, value in entity.properties.items() if key != PASSWORD}
+    fields = settings(entity)
     fields[INBOUND_SITE] = None
     if entity.inbound_site is not None and want.fields:
         home = ctx.require(site)
         fields[INBOUND_SITE] = home.name if entity.inbound_site.id == home.id else (entity.inbound_site.name or entity.inbound_site.id)
     return Found(entity.id, entity.name, fields, mark_of(ctx, entity.description), entity)
+
+
+def settings(entity: Any) -> dict[str, Any]:
+    """A trunk's properties by key, lists as tuples, without the password."""
+    return {key: _comparable(_instance(value)) for key, value in entity.properties.items() if key != PASSWORD}
 
 
 def create(ctx: Context, want: Desired) -> None:
@@ -175,8 +181,8 @@ def lines(ctx: Context, base_id: str) -> list[Any]:
     return [t for t in trunks if alive(t) and t.trunk_base and t.trunk_base.id == base_id]
 
 
-def wait_in_service(ctx: Context, seconds: float) -> list[Any]:
-    """The trunk's lines, once there is one and all are in service.
+def wait_in_service(ctx: Context, seconds: float, tell: Callable[[str], None] = lambda said: None) -> list[Any]:
+    """The trunk's lines, once there is one and all are in service; `tell` hears how many are, each time they are read.
 
     Raises:
         DeadlineExceeded: not within `seconds`; the sentence says what was seen and what to look at.
@@ -185,6 +191,7 @@ def wait_in_service(ctx: Context, seconds: float) -> list[Any]:
 
     def ready() -> list[Any] | None:
         found = lines(ctx, base.id)
+        tell(f"{sum(bool(t.in_service) for t in found)} of {len(found)} lines in service")
         return found if found and all(t.in_service for t in found) else None
 
     try:

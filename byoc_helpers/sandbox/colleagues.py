@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .core import Context, Core, Tenant
-from .scenarios import SCENARIOS
+from .scenarios import scenario_of
 from .store import Row
 from .tenants import context
 
@@ -21,7 +21,7 @@ PLAN = {"name": "Local calls", "matchType": "intraCountryCode", "classification"
 
 def at_login(core: Core, tenant: Tenant) -> None:
     """Do what the tenant's scenario has a colleague do, if it can be done by now. Inside a transaction."""
-    deed = SCENARIOS[tenant.settings["scenario"]].spoils
+    deed = scenario_of(tenant.settings["scenario"]).spoils
     if not deed or tenant.settings.get("spoilt") or tenant.settings.get("mended"):
         return
     ctx = context(core, tenant)
@@ -32,7 +32,7 @@ def at_login(core: Core, tenant: Tenant) -> None:
 
 def mend(core: Core, tenant: Tenant) -> str:
     """Somebody puts right what the tenant's scenario spoilt. Answers what was done, as a sentence."""
-    scenario = SCENARIOS[tenant.settings["scenario"]]
+    scenario = scenario_of(tenant.settings["scenario"])
     if not scenario.chapter:
         return "There is nothing to mend."
     with core.store.write():

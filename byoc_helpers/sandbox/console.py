@@ -17,7 +17,7 @@ from urllib.parse import quote
 from . import tenants
 from .core import Context, Core, Tenant
 from .http import Reply, Request
-from .scenarios import SCENARIOS
+from .scenarios import scenario_of
 from .store import Row
 
 SHOWN_ROWS = 100
@@ -127,7 +127,7 @@ class Console:
         ctx = tenants.context(self.core, tenant)
         return {
             "tenant": tenant,
-            "scenario": SCENARIOS[tenant.settings["scenario"]],
+            "scenario": scenario_of(tenant.settings["scenario"]),
             "scenario_name": tenant.settings["scenario"],
             "mended": bool(tenant.settings.get("mended")),
             "clouds": [

@@ -32,12 +32,12 @@ from .core import Core, Tenant
 from .faults import BadRule
 from .genesys import permissions
 from .http import Reply, Request, Route, Router
-from .scenarios import SCENARIOS, listed
+from .scenarios import DRILLS, SCENARIOS, listed
 
 SECONDS = ("late_seconds", "token_seconds", "domain_reserved_seconds", "limit_window")
 COUNTS = ("requests_per_minute", "logins_per_minute", "twilio_concurrent", "twilio_per_second")
 MISSING = "missing_permissions"
-WORDS: dict[str, tuple[str, ...]] = {"scenario": tuple(SCENARIOS), "calling_id_style": ("older", "newer")}
+WORDS: dict[str, tuple[str, ...]] = {"scenario": (*SCENARIOS, *DRILLS), "calling_id_style": ("older", "newer")}
 
 
 class Controls:

@@ -24,7 +24,7 @@ from typing import Any
 from .faults import Script
 from .http import Request
 from .limits import Limits
-from .scenarios import SCENARIOS, TRACES
+from .scenarios import TRACES, scenario_of
 from .store import Row, Store
 
 FIXED_START = datetime(2026, 1, 15, 9, tzinfo=UTC).timestamp()
@@ -59,7 +59,7 @@ class Tenant:
             return self.settings[key]
         if self.settings.get("mended"):
             return default
-        return SCENARIOS[self.settings["scenario"]].settings.get(key, default)
+        return scenario_of(self.settings["scenario"]).settings.get(key, default)
 
     @property
     def client_id(self) -> str:
@@ -203,7 +203,7 @@ class Core:
 
     def _script(self, tenant: Tenant) -> None:
         name = tenant.settings["scenario"]
-        self.faults.of_scenario(tenant.name, name, SCENARIOS[name].faults)
+        self.faults.of_scenario(tenant.name, name, scenario_of(name).faults)
 
     def forget_cached(self) -> None:
         """After a wipe or a rollback that touched tenants."""

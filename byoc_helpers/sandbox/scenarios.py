@@ -135,6 +135,27 @@ SCENARIOS: dict[str, Scenario] = {
     ),
 }  # fmt: skip
 
+_COLLEAGUE = {"password": SCENARIOS["wrong-digest-password"], "plan": SCENARIOS["two-plans-match"]}
+# The drills' own (see `byoc_helpers.drills`): their names and titles give nothing away, and no list shows them. What a
+# drill needs beyond these a colleague did by hand, before the tenant came into its scenario.
+DRILLS: dict[str, Scenario] = {
+    "drill-1": Scenario("Drill 1", "See the ticket."),
+    "drill-2": Scenario("Drill 2", "See the ticket.", "04", spoils=_COLLEAGUE["password"].spoils, mends=_COLLEAGUE["password"].mends),
+    "drill-3": Scenario("Drill 3", "See the ticket."),
+    "drill-4": Scenario("Drill 4", "See the ticket."),
+    "drill-5": Scenario("Drill 5", "See the ticket."),
+    "drill-6": Scenario("Drill 6", "See the ticket.", "06", spoils=_COLLEAGUE["plan"].spoils, mends=_COLLEAGUE["plan"].mends),
+    "drill-7": Scenario("Drill 7", "See the ticket.", "01", settings=SCENARIOS["edge-offline"].settings),
+    "drill-8": Scenario("Drill 8", "See the ticket.", "04", settings=SCENARIOS["trunk-out-of-service"].settings),
+    "drill-9": Scenario("Drill 9", "See the ticket."),
+    "drill-10": Scenario("Drill 10", "See the ticket."),
+}  # fmt: skip
+
+
+def scenario_of(name: str) -> Scenario:
+    """The scenario of this name, a drill's too."""
+    return SCENARIOS.get(name) or DRILLS[name]
+
 
 def listed() -> list[dict[str, Any]]:
     """The table as the controls show it: what a trainee needs, without the machinery."""

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 from .core import Context, Core, Tenant, practice_tail
 from .http import Request
-from .scenarios import SCENARIOS
+from .scenarios import DRILLS, SCENARIOS
 
 MIN_SECRET = 8
 LOGIN_KINDS = {"oauth": "client_id", "account": "account_sid", "key": "key_sid"}
@@ -139,7 +139,7 @@ def _checked(name: str, data: Any) -> dict[str, Any]:
     for key in ("scenario", "region", "country", "language"):
         if key in data and not isinstance(data[key], str):
             raise BadRequest(f"{key} must be a string.")
-    if data.get("scenario", "healthy") not in SCENARIOS:
+    if data.get("scenario", "healthy") not in SCENARIOS | DRILLS:
         raise BadRequest(f'No scenario "{data["scenario"]}". Known: {", ".join(SCENARIOS)}.')
     for key in ("numbers", "flows"):
         if not isinstance(data.get(key, []), list) or not all(isinstance(x, str) for x in data.get(key, [])):

@@ -9,8 +9,8 @@ help:
 	@echo "make run        run every chapter for params/demo.yaml on the practice clouds"
 	@echo "make lab        open JupyterLab on the notebooks, practice clouds running"
 	@echo "make test       lint, types, tests, notebooks"
-	@echo "make survive    the run cut off at every call, every fault at every call (an hour)"
-	@echo "make bench      speed, memory and start-up of the practice clouds"
+	@echo "make survive    the run cut off at every call, every fault at every call, 200 partners (hours)"
+	@echo "make bench      practice clouds: speed, memory, start-up; batches against plain papermill"
 	@echo "make notebooks  renew the committed notebooks' outputs, params/schema.json, notebooks/CALLS.md"
 	@echo "make clean      remove the virtual environment"
 
@@ -33,10 +33,11 @@ test: .venv/ready
 	$(BIN)/pytest -q -n 2
 
 survive: .venv/ready
-	BYOC_TEST_FULL=1 $(BIN)/pytest -q -n 2 tests/test_survive.py
+	BYOC_TEST_FULL=1 $(BIN)/pytest -q -n 2 tests/test_survive.py tests/test_many.py tests/test_cluster.py
 
 bench: .venv/ready
 	$(BIN)/python tests/bench_sandbox.py
+	$(BIN)/python tests/bench_batch.py
 
 notebooks: .venv/ready
 	$(BIN)/python -m byoc_helpers.authoring

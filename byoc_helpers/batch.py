@@ -166,7 +166,9 @@ def _list(plan: Run) -> None:
 def _stop(executor: Executor | None, futures: Iterable[Future[PartnerResult]]) -> None:
     """End what is under way, and begin nothing more."""
     if executor is None:
-        from .engine import interrupt_all  # by now papermill has imported it
+        import papermill  # noqa: F401 - it loads the engines: ours can't be imported before it
+
+        from .engine import interrupt_all
 
         interrupt_all()
     elif hasattr(executor, "stop"):

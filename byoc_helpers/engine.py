@@ -15,8 +15,9 @@ import logging
 import os
 import re
 import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from papermill.log import logger
 from .kernels import fork_kernel
 from .secrets import redact
 
-SAVE_EVERY = 1.0  # seconds
+SAVE_EVERY, GRACE = 1.0, 10.0  # seconds
 
 
 class _KnownParameters(logging.Filter):
@@ -74,7 +75,11 @@ class ByocEngine(Engine):
             client.km.transport_encryption = "auto"
         _relative(nb_man.nb)
         with _running(client), _saving_now_and_then(nb_man):
-            client.execute(**({"env": env} if env else {}))
+            try:
+                client.execute(**({"env": env} if env else {}))
+            except BaseException:
+                nb_man.nb.metadata.papermill["exception"] = True  # papermill marks a cell's error only, not a kernel's death
+                raise
 
 
 @contextlib.contextmanager
@@ -107,13 +112,24 @@ def _running(client: PapermillNotebookClient) -> Iterator[None]:
         _clients.discard(client)
 
 
-def interrupt_all() -> None:
-    """Ctrl-C for every kernel that this process has under way: its cell ends with KeyboardInterrupt, and is recorded so."""
-    for client in tuple(_clients):
+def interrupt_all(grace: float = GRACE) -> None:
+    """Ctrl-C for every kernel that this process has under way: its cell ends with KeyboardInterrupt, and is recorded so.
+
+    One that is interrupted between two cells may answer no more (ipykernel drops the request): after `grace` seconds it is killed.
+    """
+    under_way = tuple(_clients)
+    _signal(under_way, signal.SIGINT)
+    late = threading.Timer(grace, lambda: _signal((c for c in under_way if c in _clients), getattr(signal, "SIGKILL", signal.SIGTERM)))
+    late.daemon = True
+    late.start()
+
+
+def _signal(clients: Iterable[PapermillNotebookClient], number: int) -> None:
+    for client in clients:
         provisioner = client.km.provisioner if client.km else None
         if provisioner is not None and provisioner.pid:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(provisioner.pid, signal.SIGINT)
+                os.kill(provisioner.pid, number)
 
 
 def _relative(notebook: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -220,6 +222,25 @@ def test_ctrl_c_stops_cleanly_and_resume_goes_on(partners, tmp_path):
     done = subprocess.run([*command, "--resume", "--json"], capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, done.stderr
     assert all("01_precheck" not in [c["chapter"] for c in p["chapters"]] for p in json.loads(done.stdout)[:2])
+
+
+def test_a_kernel_that_does_not_hear_ctrl_c_is_ended(partners, tmp_path):
+    """As happens to one that is interrupted between two cells: it would never answer again."""
+    notebooks, began = tmp_path / "notebooks", tmp_path / "began"
+    notebooks.mkdir()
+    source = f"import pathlib, signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\npathlib.Path({str(began)!r}).touch()\ntime.sleep(120)"
+    cells = [nbformat.v4.new_code_cell("partner: str = ''", metadata={"tags": ["parameters"]}), nbformat.v4.new_code_cell(source)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "x", "language": "python"}}),
+                   notebooks / "01_precheck.ipynb")
+    (partner,) = load_all([partners(1)])
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(batch.run_partner, partner, batch.Run(tmp_path / "out", CHAPTERS[:1], notebooks=notebooks), stopped=began.exists)
+        while not began.exists() and not running.done():
+            time.sleep(0.02)
+        importlib.import_module("byoc_helpers.engine").interrupt_all(grace=0.2)
+        result = running.result()
+    assert result.status == "interrupted" and result.chapters[0].message == batch.STOPPED
+    assert nbformat.read(Path(result.record, "01_precheck.ipynb"), 4).metadata.papermill.exception is True  # no --resume leaves it out
 
 
 # ---------------------------------------------------------------- the progress

@@ -62,4 +62,4 @@ class Links:
 
 
 def _anchor(url: str, words: str) -> str:
-    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'
+    return f'<a href="{escape(url)}" style="text-decoration:underline" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ VERBS = {
     "07": [("apply", "did_pool"), ("apply", "call_route"), ("apply", "person_number")],
 }
 ALL = tuple(VERBS)
+# `byoc` that hears Ctrl-C: a shell starts what runs in its background deaf to SIGINT, and that is inherited.
+BYOC = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from byoc_helpers.cli import main; main()"]
 _serial = itertools.count()
 _FLEETING = {"date_finished", "date_started", "id", "sid", "version", "self_uri", "date_created", "date_modified", "modified_by", "created_by", "date_updated", "url",
              "links", "account_sid", "subresource_uris", "uri", "state", "created_by_app", "modified_by_app"}

@@ -18,6 +18,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from orgs import BYOC
 from rich.console import Console
 
 from byoc_helpers import batch
@@ -207,7 +208,7 @@ def test_a_disk_that_fills_up_leaves_whole_notebooks(partners, tmp_path, monkeyp
 
 def test_ctrl_c_stops_cleanly_and_resume_goes_on(partners, tmp_path):
     folder, out = partners(3), tmp_path / "out"
-    command = [sys.executable, "-m", "byoc_helpers.cli", "run", str(folder), "--out", str(out), "--jobs", "2"]
+    command = [*BYOC, "run", str(folder), "--out", str(out), "--jobs", "2"]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     for _ in range(600):
         if list(out.rglob("03_*.ipynb")):

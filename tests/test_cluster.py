@@ -14,6 +14,7 @@ import distributed
 import httpx
 import pytest
 import yaml
+from orgs import BYOC
 
 from byoc_helpers import batch, sandbox
 from byoc_helpers.exceptions import RecordError, RunbookError
@@ -88,7 +89,7 @@ def partners(folder, word, count, **changes):
 
 
 def byoc(*arguments):
-    return subprocess.Popen([sys.executable, "-m", "byoc_helpers.cli", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    return subprocess.Popen([*BYOC, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             text=True, cwd=ROOT)
 
 

@@ -1,6 +1,6 @@
 """A big batch: every record verifies, nothing of one partner is in another's, and nothing grows with the number of partners.
 
-An ordinary test run takes ten partners; `make survive` (BYOC_TEST_FULL=1) two hundred.
+An ordinary test run takes six partners; `make survive` (BYOC_TEST_FULL=1) two hundred.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = yaml.safe_load((ROOT / "params" / "demo.yaml").read_text("utf-8"))
 FULL = bool(os.environ.get("BYOC_TEST_FULL"))
-COUNT = 200 if FULL else 10
+COUNT = 200 if FULL else 6
 OWN = re.compile(r"Crowd (\d+)\b|crowd-?(\d+)x|\+3361234(\d{4})|Crowd(\d+)Secretz")
 
 

@@ -1,6 +1,6 @@
 """Whatever breaks, and wherever: run again, and both clouds are as after an undisturbed run.
 
-The run is cut off, or disturbed, at each of its calls in turn. An ordinary test run takes every other call that
+The run is cut off, or disturbed, at each of its calls in turn. An ordinary test run takes every third call that
 changes something, and a sample of the fault matrix; `make survive` (BYOC_TEST_FULL=1) takes every call and every fault.
 """
 
@@ -19,7 +19,7 @@ from byoc_helpers.clouds.transport import Transport
 from byoc_helpers.exceptions import RecordError, Refused, RunbookError
 
 FULL = bool(os.environ.get("BYOC_TEST_FULL"))
-SHARDS = 8
+SHARDS = 8 if FULL else 4
 FAULTS = {
     "reset before": {"kind": "reset"}, "reset after": {"kind": "reset", "after": True},
     "500 before": {"kind": "status", "status": 500}, "500 after": {"kind": "status", "status": 500, "after": True},
@@ -27,7 +27,7 @@ FAULTS = {
     "429": {"kind": "status", "status": 429, "retry_after": 0.05}, "truncated": {"kind": "truncate", "after": True},
     "token revoked": {"kind": "revoke"}, "slow": {"kind": "delay", "seconds": 0.3},
 }
-SAMPLE = 12
+SAMPLE = 8
 
 
 def plain(state, params):
@@ -93,9 +93,9 @@ def killed(work, params, call):
 
 
 def points(calls):
-    """Where to cut: before and after every call; ordinarily at the start, and after every other write."""
+    """Where to cut: before and after every call; ordinarily at the start, and after every third write."""
     every = [(n, when) for n in range(1, len(calls) + 1) for when in ("before", "after")]
-    return every if FULL else [(1, "before"), *[(n, "after") for n, call in enumerate(calls, 1) if writing(*call)][::2]]
+    return every if FULL else [(1, "before"), *[(n, "after") for n, call in enumerate(calls, 1) if writing(*call)][::3]]
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))

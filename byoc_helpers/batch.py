@@ -37,7 +37,7 @@ from .shelf import Shelf
 
 Status = Literal["passed", "failed", "interrupted"]
 ROOT = Path(__file__).resolve().parent.parent
-PLAN_VARIABLE = "BYOC_PLAN"  # path of the approved plan, for the kernels of `byoc apply`
+PLAN_VARIABLE = "BYOC_PLAN"  # SHA-256 and path of the approved plan, for the kernels of `byoc apply`
 PARTIAL = ".partial.ipynb"  # papermill writes in place: a notebook gets its name when it is whole
 STOPPED = "Stopped by hand. Run again with --resume: what exists is found, and the rest is done."
 
@@ -276,7 +276,7 @@ def _run(
     if partner.params.target == "live":
         environment[LIVE_VARIABLE] = "yes"
     name, slug, mode = partner.params.partner, partner.params.slug, "destroy" if TEARDOWN in plan.chapters else partner.params.mode
-    record = Record(folder, partner.params, mode=mode, plan=_approved(environment), sign=plan.sign)
+    record = Record(folder, partner.params, mode=mode, plan=environment.get(PLAN_VARIABLE, "").partition(":")[0], sign=plan.sign)
     shelf.put(slug, folder)
     results: list[ChapterResult] = []
     stop = False
@@ -296,12 +296,6 @@ def _run(
     (folder / "report.html").write_text(report.page(folder, said), "utf-8")
     record.finish()
     return result
-
-
-def _approved(environment: Mapping[str, str]) -> str:
-    """SHA-256 of the saved plan that is carried out, if one is."""
-    path = environment.get(PLAN_VARIABLE)
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
 
 
 def _chapter(

@@ -216,7 +216,7 @@ def apply_plan(
     if changed:
         _fail("\n".join(["The plan is not applied, because this has changed since it was made:", *changed, "Make a new plan."]))
     progress.print(f"Plan {shown_path(path)}, SHA-256 {digest}: nothing has changed since it was made.", markup=False)
-    environment = {batch.PLAN_VARIABLE: str(path.resolve())}
+    environment = {batch.PLAN_VARIABLE: f"{digest}:{path.resolve()}"}
     _run([_in_mode(p, "apply") for p, _ in saved], batch.Run(out, environment=environment, sign=sign), jobs, as_json)
 
 

@@ -123,11 +123,17 @@ class Approved:
 
     @classmethod
     def of_environment(cls, params: Params) -> Approved | None:
-        """The plan that `byoc apply` is carrying out, for this partner; None: this is no such run."""
-        path = os.environ.get(PLAN_VARIABLE)
-        if not path:
+        """The plan that `byoc apply` is carrying out, for this partner; None: this is no such run.
+
+        Raises:
+            Refused: the file is not the one that was approved.
+        """
+        digest, _, path = os.environ.get(PLAN_VARIABLE, "").partition(":")
+        if not digest:
             return None
-        _, partners = load(Path(path))
+        found, partners = load(Path(path))
+        if found != digest:
+            raise Refused(f"The plan {path} has been changed since it was approved: its SHA-256 is {found}, not {digest}. Nothing was written.")
         return cls(next((changes for partner, changes in partners if partner.params.slug == params.slug), []))
 
     def __call__(self, change: Change) -> None:

@@ -92,13 +92,16 @@ def test_a_write_that_is_not_in_the_plan_is_refused_in_the_run_itself(own, monke
     """What moves between the check and the write: the kernels hold each write against the plan."""
     path, params = own
     plan = path.with_suffix(".json")
-    plans.save(plan, [(Partner("own.yaml", params, yaml.safe_load(path.read_text("utf-8"))), plans.make(params))])
-    monkeypatch.setenv(batch.PLAN_VARIABLE, str(plan))
+    digest = plans.save(plan, [(Partner("own.yaml", params, yaml.safe_load(path.read_text("utf-8"))), plans.make(params))])
+    monkeypatch.setenv(batch.PLAN_VARIABLE, f"{digest}:{plan}")
     do(params, "02")
     with pytest.raises(Refused, match=r"approved plan does not hold this change of the Genesys Cloud site.*time_zone"):
         do(params.model_copy(update={"time_zone": "Europe/London"}), "02")
     other = params.model_copy(update={"ip_acl_name": "Another"})
     with pytest.raises(Refused, match='does not hold this change of the Twilio IP access control list "Another": create'):
+        do(other, "03")
+    plan.write_text(plan.read_text("utf-8").replace(params.ip_acl_name, "Another"), "utf-8")
+    with pytest.raises(Refused, match="has been changed since it was approved"):
         do(other, "03")
 
 

@@ -10,6 +10,7 @@ import itertools
 import os
 import random
 import signal
+import time
 
 import pytest
 from orgs import ALL, chapter, differences, do, partner_maker, snapshot
@@ -204,5 +205,13 @@ def test_a_full_disk_ends_the_run_with_a_sentence(monkeypatch, undisturbed):
     with pytest.raises(RecordError, match=r"journal can't be written .No space left on device.*Make room"):
         build(params)
     monkeypatch.delenv("BYOC_JOURNAL")
+    build(params)
+    assert plain(snapshot(params), params) == undisturbed[2]
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_clock_that_is_wrong_by_a_year_changes_nothing(days, monkeypatch, undisturbed):
+    params, real = partner_maker("Skewed")(), time.time
+    monkeypatch.setattr(time, "time", lambda: real() + days * 86400)
     build(params)
     assert plain(snapshot(params), params) == undisturbed[2]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,7 +14,7 @@ import pytest
 
 from byoc_helpers import journal, secrets
 from byoc_helpers.clouds.genesys import describe
-from byoc_helpers.clouds.transport import Transport
+from byoc_helpers.clouds.transport import WAIT, Transport
 from byoc_helpers.exceptions import CloudError, Conflict, Forbidden, NotFound, OutcomeUnknown, Unauthorized
 
 OK = (200, {}, b'{"fine": true}')
@@ -81,7 +83,7 @@ def test_the_genuine_host_is_sent_to_the_practice_address(wire, server):
 
 
 def test_a_strange_host_is_refused(wire, server):
-    with pytest.raises(CloudError, match=r"refusing to call evil\.example"):
+    with pytest.raises(CloudError, match=r"refusing to call https://evil\.example"):
         wire.send("GET", "https://evil.example/api/v2/things")
     assert server.seen == []
 
@@ -151,6 +153,46 @@ def test_an_answer_that_is_not_json(wire, server):
     server.script = [(400, {}, b"<html>proxy</html>")]
     with pytest.raises(CloudError, match="not JSON"):
         wire.send("GET", URL)
+
+
+@pytest.mark.parametrize(("answer", "said"), [
+    ((302, {"Location": "https://evil.example/"}, b""), "answered 302"), ((200, {"Content-Type": "text/html"}, b"<html>log in</html>"), "not JSON")])
+@pytest.mark.parametrize(("method", "kind"), [("GET", CloudError), ("POST", OutcomeUnknown)])
+def test_what_is_no_answer_of_the_cloud_is_an_error(wire, server, answer, said, method, kind):
+    server.script = [answer]
+    with pytest.raises(CloudError, match=said) as error:
+        wire.send(method, URL, headers={"Authorization": "Bearer x"})
+    assert type(error.value) is kind and len(server.seen) == 1
+
+
+def test_live_hosts_are_called_over_tls_only(wire, server):
+    with pytest.raises(CloudError, match="refusing to call http://api"):
+        wire.send("GET", URL.replace("https", "http"))
+    assert server.seen == []
+
+
+def test_an_answer_in_drops_ends_with_the_deadline():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def drip():
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
+            with contextlib.suppress(OSError):
+                while True:
+                    connection.sendall(b" ")
+                    time.sleep(0.05)
+
+        threading.Thread(target=drip, daemon=True).start()
+        wire = Transport("Twilio", r".*\.twilio\.com", describe, f"http://127.0.0.1:{listener.getsockname()[1]}", deadline=0.5)
+        with pytest.raises(OutcomeUnknown, match="gave no answer"):
+            wire.send("POST", "https://api.twilio.com/x", form={"a": "b"})
+
+
+def test_no_wait_at_all_is_not_taken_at_its_word(wire, server):
+    server.script = [(429, {"Retry-After": "0"}, b"{}")] * 3
+    began = time.monotonic()
+    wire.send("GET", URL)
+    assert time.monotonic() - began >= 3 * WAIT
 
 
 def test_a_secret_in_an_error_is_masked(wire, server):

@@ -29,7 +29,7 @@ def describe(text: str) -> tuple[str, str, str]:
         return "", "", ""
     if "error" in body and "message" not in body:
         return str(body["error"]), str(body.get("description") or body.get("error_description") or body["error"]), ""
-    details = "; ".join(f"{d.get('fieldName')}: {d.get('errorCode')}" for d in body.get("details") or [] if d)
+    details = "; ".join(f"{d.get('fieldName')}: {d.get('errorCode')}" for d in body.get("details") or [] if isinstance(d, dict))
     message = str(body.get("message") or "")
     return str(body.get("code") or ""), f"{message} ({details})" if details else message, str(body.get("contextId") or "")
 
@@ -130,7 +130,10 @@ class GenesysCloud:
                         correlation_id=error.correlation_id, call=error.call,
                     ) from None
                 raise
-            self._token = json.loads(reply.text)["access_token"]
+            try:
+                self._token = str(json.loads(reply.text)["access_token"])
+            except (ValueError, KeyError, TypeError):
+                raise CloudError("Genesys Cloud gave no access token where one was due (a proxy in between?).", cloud=self.name) from None
             remember(self._token)
             return self._token
 

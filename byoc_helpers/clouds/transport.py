@@ -8,11 +8,13 @@ asked looks the object up before deciding.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +32,7 @@ stamina.instrumentation.set_on_retry_hooks([])
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0
 DEADLINE = 90.0  # one call, all its attempts and waits
+WAIT = 0.2  # before the first repetition, and at least before any other
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 # POSTs that only read: repeating them is harmless.
@@ -101,7 +104,7 @@ class Transport:
         json: Any = None,
         auth: tuple[str, str] | None = None,
     ) -> Reply:
-        """Carry out one request and return the answer, which is a 2xx.
+        """Carry out one request and return the answer, which is a 2xx, of JSON or empty. A redirect is not followed: it is an error.
 
         Raises:
             CloudError: by status (see exceptions.py); `OutcomeUnknown` when a writing request got no answer
@@ -109,15 +112,18 @@ class Transport:
         """
         request = self._request(method.upper(), url, query, headers, form, json, auth)
         repeatable = method.upper() in ("GET", "HEAD", "DELETE") or bool(_READING_POST.search(request.url.path))
-        ends = time.monotonic() + self.deadline
+        request.extensions["ends"] = ends = time.monotonic() + self.deadline
         attempts = stamina.retry_context(
             on=lambda error: self._again(error, repeatable, ends),
-            attempts=None, timeout=self.deadline, wait_initial=0.2, wait_max=10.0, wait_jitter=0.3,
+            attempts=None, timeout=self.deadline, wait_initial=WAIT, wait_max=10.0, wait_jitter=0.3,
         )
         try:
             for attempt in attempts:
                 with attempt:
-                    return self._once(request, attempt.num)
+                    reply = self._once(request, attempt.num)
+                    if reply.status >= 300 or not _is_json(reply):
+                        raise self._error(request, reply, repeatable)
+                    return reply
         except _Again as last:
             raise self._error(request, last.reply, repeatable) from None
         except httpx.HTTPError as error:
@@ -140,8 +146,8 @@ class Transport:
         parts = urlsplit(url)
         host = parts.hostname or ""
         loopback = self._sandbox is not None and host == self._sandbox.hostname
-        if not loopback and not self._hosts.fullmatch(host):
-            raise CloudError(f"{self.cloud}: refusing to call {host}, which is not one of its hosts.", cloud=self.cloud)
+        if not loopback and not (self._hosts.fullmatch(host) and parts.scheme == "https"):
+            raise CloudError(f"{self.cloud}: refusing to call {parts.scheme}://{host}, which is not https to one of its hosts.", cloud=self.cloud)
         sent = {k: v for k, v in (headers or {}).items() if v is not None}
         if self._sandbox is not None:
             url = parts._replace(scheme=self._sandbox.scheme, netloc=self._sandbox.netloc).geturl()
@@ -159,8 +165,9 @@ class Transport:
         began = time.monotonic()
         reply, problem = None, None
         try:
-            response = self._client.send(request)
-            reply = Reply(response.status_code, response.headers, response.text)
+            with contextlib.closing(self._client.send(request, stream=True)) as response:
+                body = b"".join(self._in_time(response, request))
+            reply = Reply(response.status_code, response.headers, body.decode(response.encoding or "utf-8", "replace"))
         except httpx.HTTPError as error:
             problem = error
             raise
@@ -180,12 +187,20 @@ class Transport:
         return reply
 
     @staticmethod
+    def _in_time(response: httpx.Response, request: httpx.Request) -> Iterator[bytes]:
+        """The body: the client's time-out is for each piece, and drops can go on for ever."""
+        for piece in response.iter_bytes():
+            if time.monotonic() > request.extensions["ends"]:
+                raise httpx.ReadTimeout("the answer did not end", request=request)
+            yield piece
+
+    @staticmethod
     def _again(error: Exception, repeatable: bool, ends: float) -> bool | float:
         left = ends - time.monotonic()
         if isinstance(error, _Again):
             if not (repeatable or error.reply.status == 429) or (error.wait or 0) > left:
                 return False
-            return error.wait if error.wait is not None else True
+            return max(error.wait, WAIT) if error.wait is not None else True
         if isinstance(error, _NOT_SENT):
             return True
         return repeatable and isinstance(error, httpx.TransportError)
@@ -195,7 +210,7 @@ class Transport:
         correlation = reply.headers.get("inin-correlation-id") or reply.headers.get("twilio-request-id") or correlation
         call = f"{request.method} {request.url.path}"
         kind = _BY_STATUS.get(reply.status, CloudError)
-        if reply.status >= 500 and not repeatable:
+        if not repeatable and not 400 <= reply.status < 500:
             kind = OutcomeUnknown
         mark = " ".join(str(v) for v in (reply.status, code) if v)
         tail = f" Reference for support: {correlation}." if correlation else ""
@@ -204,6 +219,16 @@ class Transport:
             redact(f"{self.cloud} answered {mark} to {call}: {said}.{tail}"),
             cloud=self.cloud, status=reply.status, code=code, correlation_id=correlation, call=call,
         )
+
+
+def _is_json(reply: Reply) -> bool:
+    if not reply.text or "json" in reply.headers.get("content-type", ""):
+        return True
+    try:
+        json.loads(reply.text)
+    except ValueError:
+        return False
+    return True
 
 
 def _seconds(value: str | None) -> float | None:

@@ -6,6 +6,7 @@ no script, no font from elsewhere and no random id, so that the same data give t
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -180,7 +181,13 @@ def _pointed(start: float, y: float, end: float) -> str:
 def fold(said: str, width: float, size: float, lines: int) -> list[str]:
     """A text in at most so many lines of `width` pixels; what doesn't fit ends in "…"."""
     room = max(int(width / (size * EM)), 2)
-    return textwrap.wrap(_clean(said), room, max_lines=lines, placeholder="…", break_on_hyphens=False) if lines > 0 else []
+    return _Wrapper(room, max_lines=lines, placeholder="…", break_on_hyphens=False).wrap(_clean(said)) if lines > 0 else []
+
+
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks long host names after a dot."""
+
+    wordsep_simple_re = re.compile(r"(\s+)|(?<=[.@:/])(?=\S)")
 
 
 def _sentence(part: Part) -> str:

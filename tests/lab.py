@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -141,3 +142,13 @@ def browser() -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield chromium
         chromium.close()
+
+
+def unfold(form: Any) -> None:
+    """Show every section's settings that may stay as they are."""
+    from playwright.sync_api import expect
+
+    closed = form.get_by_role("button", name=re.compile(r"\bShow \d"))
+    for left in reversed(range(closed.count())):
+        closed.first.press("Enter")
+        expect(closed).to_have_count(left)  # pressed again too soon, it would close

@@ -24,7 +24,6 @@ from byoc_helpers.shelf import Shelf
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = yaml.safe_load((ROOT / "params" / "demo.yaml").read_text("utf-8"))
 COUNT = 20 if os.environ.get("BYOC_TEST_FULL") else 4
-pytestmark = pytest.mark.xdist_group("cluster")
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ from typing import Any
 
 import nbformat
 import pytest
-from lab import Lab, browser, running_lab
+from lab import Lab, browser, running_lab, unfold
 
 from byoc_helpers import authoring
 from byoc_helpers.chapters import find_chapter
 from byoc_helpers.params import load
 
-pytestmark = pytest.mark.xdist_group("lab")
 PASSWORD = "PCTrunkPassword2018"
 
 
@@ -241,8 +240,7 @@ def test_the_form_is_accessible_in_either_theme(opened, theme):
     page, form = opened(theme)
     form.get_by_label("Identifier", exact=True).fill("twilio_ABC")
     form.get_by_role("button", name="Add assignment").click()
-    while (closed := form.get_by_role("button", name=re.compile(r"\bShow \d"))).count():
-        closed.first.press("Enter")
+    unfold(form)
     beside(form, "Identifier").get_by_role("alert").wait_for()
     form.get_by_role("button", name="Save").press("Enter")
     form.get_by_text("Not saved. To mend: identifier, assignments").wait_for()

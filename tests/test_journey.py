@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 import yaml
-from lab import browser, running_lab
+from lab import browser, running_lab, unfold
 
 from byoc_helpers.chapters import CHAPTERS
 from byoc_helpers.drills import find_drill
 from byoc_helpers.params import load
 
-pytestmark = pytest.mark.xdist_group("journey")
 PICTURES = os.environ.get("BYOC_SCREENSHOTS", "")
 NUMBER = "+4930901820"
 EMPTY = {  # label in the form: what the trainee types; what is left out has a default
@@ -105,10 +104,9 @@ def file(learner) -> str:
     form.get_by_role("button", name=re.compile(r"\bOpen$")).press("Enter")
     form.get_by_text("An empty form is open").wait_for()
     assert "credential_list_name, digest_username, digest_password" in form.inner_text()  # what is still needed
+    unfold(form)
     for label, value in EMPTY.items():
         control = form.get_by_label(label, exact=True)
-        while not control.is_visible():  # what has a default is folded away
-            form.get_by_role("button", name=re.compile(r"\bShow \d")).first.press("Enter")
         if control.evaluate("e => e.tagName") == "SELECT":
             control.focus()
             page.keyboard.type(value)  # a list is chosen from by its first letters

@@ -14,7 +14,7 @@ from jupyter_client.manager import AsyncKernelManager
 
 from byoc_helpers import kernels
 
-pytestmark = [pytest.mark.skipif(not kernels.available(), reason="kernels can't be forked here"), pytest.mark.xdist_group("kernels")]
+pytestmark = pytest.mark.skipif(not kernels.available(), reason="kernels can't be forked here")
 
 
 @contextlib.asynccontextmanager

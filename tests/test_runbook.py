@@ -45,8 +45,7 @@ def variant(path: Path, folder: Path, **changes) -> Path:
     return made
 
 
-# Each partner's two runs are made once, by the worker that gets its group.
-@pytest.fixture(scope="module", params=[pytest.param(p, marks=pytest.mark.xdist_group(p)) for p in ("demo", "second")])
+@pytest.fixture(scope="module", params=["demo", "second"])
 def two_runs(request, tmp_path_factory):
     """A partner's first run and its second, and the folder with both records."""
     sandbox.reset()

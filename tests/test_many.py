@@ -54,7 +54,7 @@ def test_each_record_stands_for_its_partner_alone(tmp_path, monkeypatch):
     folder.mkdir()
     for n in range(COUNT):
         monkeypatch.setenv(f"CROWD_{n}", f"Crowd{n}Secretz")
-        (folder / f"{n}.yaml").write_text(yaml.safe_dump(values(n), allow_unicode=True), "utf-8")
+        (folder / f"{n:03}.yaml").write_text(yaml.safe_dump(values(n), allow_unicode=True), "utf-8")
     run = subprocess.Popen(command("run", folder, "--out", out, "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     samples, stop = [], threading.Event()
     watcher = threading.Thread(target=watch, args=(run, out, samples, stop))

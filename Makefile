@@ -30,7 +30,7 @@ lab: .venv/ready
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 3
 
 survive: .venv/ready
 	BYOC_TEST_FULL=1 $(BIN)/pytest -q -n 2 tests/test_survive.py tests/test_many.py tests/test_cluster.py

@@ -15,9 +15,7 @@ from .display.confirm import Confirmation
 from .exceptions import Refused
 from .params import Params
 from .reconcile import Change
-from .resources.base import Context
-
-FRESH = 10.0  # seconds for which a run without people takes a plan's reading for true
+from .resources.base import FRESH, Context
 
 
 class Foresight:
@@ -32,7 +30,7 @@ class Foresight:
 
     def look(self, ctx: Context) -> list[Change]:
         """Read every object of the chapter anew and compare; an answer to an earlier plan no longer counts."""
-        ctx.forget()
+        ctx.refresh()
         if self._question:
             self._question.withdraw("A new plan was made: this question no longer counts.")
         self._question = self._consent = None

@@ -24,7 +24,16 @@ from .exceptions import CheckFailed, NotFound, NotYet, ParamsError, Refused
 from .params import Params
 from .precheck import Check
 from .regions import edges, termination_host, twilio_signalling
-from .resources import byoc_trunk, did_pool, sip_trunk, site, trunk_number
+from .resources import (
+    byoc_trunk,
+    credential_list,
+    did_pool,
+    ip_acl,
+    origination_url,
+    sip_trunk,
+    site,
+    trunk_number,
+)
 from .resources.base import Context, Desired
 from .resources.location import person
 from .simulate import read_dialplan
@@ -153,19 +162,15 @@ def read(ctx: Context) -> Facts:
 
 
 def _twilio_trunk(ctx: Context) -> TwilioTrunk | None:
-    found = ctx.clouds.twilio.trunking.trunks.list(page_size=100)
-    trunk = next((t for t in found if (t.domain_name or "").lower() == ctx.params.termination_uri.lower()), None)
+    trunk = next((t for t in sip_trunk.read(ctx) if (t.domain_name or "").lower() == ctx.params.termination_uri.lower()), None)
     if trunk is None:
         return None
-    acls, credentials = trunk.ip_access_control_lists.list(page_size=100), trunk.credentials_lists.list(page_size=100)
-    sip = ctx.clouds.twilio.sip
-    entries = [e for a in acls for e in sip.ip_access_control_lists(a.sid).ip_addresses.list(page_size=100)]
-    users = [u.username for c in credentials for u in sip.credential_lists(c.sid).credentials.list(page_size=100)]
+    acls, credentials = sip_trunk.attached(ctx, trunk, "ip_access_control_lists"), sip_trunk.attached(ctx, trunk, "credentials_lists")
     return TwilioTrunk(
         trunk.sid, (trunk.domain_name or "").lower(), bool(trunk.secure),
-        tuple(OriginationUrl(u.sip_url, bool(u.enabled), u.priority, u.weight) for u in trunk.origination_urls.list(page_size=100)),
-        tuple(f"{e.ip_address}/{e.cidr_prefix_length}" for e in entries) if acls else None,
-        tuple(users) if credentials else None,
+        tuple(OriginationUrl(u.sip_url, bool(u.enabled), u.priority, u.weight) for u in origination_url.read(ctx, trunk)),
+        tuple(address for a in acls for address in ip_acl.addresses(ctx, a.sid)) if acls else None,
+        tuple(user for c in credentials for user in credential_list.users(ctx, c.sid)) if credentials else None,
     )
 
 

@@ -135,10 +135,7 @@ def apply(ctx: Context, kind: Kind, want: Desired, allow: Callable[[Change], Non
             allow(_with_effects(ctx, change))
         first, before = first or change, change
         try:
-            if change.found is None:
-                kind.create(ctx, want)
-            else:
-                kind.update(ctx, want, change.found, frozenset(d.key for d in change.differences))
+            _write(ctx, change)
         except (OutcomeUnknown, Conflict) as error:
             # The answer was lost, or somebody was faster: look, for as long as a write may take to show.
             last = error
@@ -159,18 +156,26 @@ def apply(ctx: Context, kind: Kind, want: Desired, allow: Callable[[Change], Non
                   f"each time it was changed meanwhile or the answer was lost. Run again later. The last answer: {last}")
 
 
+def _write(ctx: Context, change: Change) -> None:
+    try:
+        if change.found is None:
+            change.kind.create(ctx, change.want)
+        else:
+            change.kind.update(ctx, change.want, change.found, frozenset(d.key for d in change.differences))
+    finally:
+        ctx.forget()  # whatever came of it; and what was read was filled in to be sent
+
+
 def _visible(ctx: Context, kind: Kind, want: Desired, seconds: float) -> Change:
     """The object, read anew until it is as wanted or the time is over."""
-
     seen: list[Change] = []
 
     def look() -> Change | None:
-        ctx.forget()
         seen.append(plan(ctx, kind, want))
         return seen[-1] if seen[-1].action == "unchanged" else None
 
     try:
-        return poll(look, "", seconds)
+        return poll(look, "", seconds, again=ctx.forget)
     except DeadlineExceeded:
         return seen[-1]
 
@@ -200,8 +205,8 @@ def _hinted(kind: Kind, error: CloudError) -> CloudError:
     return error
 
 
-def poll(ready: Callable[[], T | None], sentence: str, seconds: float, every: float = 0.25) -> T:
-    """Ask until `ready` returns something true; waits grow from `every` to 3 seconds.
+def poll(ready: Callable[[], T | None], sentence: str, seconds: float, every: float = 0.25, again: Callable[[], None] = lambda: None) -> T:
+    """Ask until `ready` returns something true; waits grow from `every` to 3 seconds. `again` is called before it is asked again.
 
     Raises:
         DeadlineExceeded: with `sentence`, after `seconds`.
@@ -211,6 +216,7 @@ def poll(ready: Callable[[], T | None], sentence: str, seconds: float, every: fl
         if value:
             return value
         time.sleep(pause)
+        again()
     value = ready()
     if value:
         return value

@@ -289,7 +289,7 @@ class Runbook:
         written = any(o.action != "unchanged" for o in self.outcomes)
         known = None if written else self._foresight.still_true(kind)
         if known is None:
-            self._ctx.forget()  # what somebody mended since the last cell counts
+            self._ctx.refresh()
         if self.planning:
             changes = known if known is not None else reconcile.preview(self._ctx, module)
             self.planned += changes
@@ -373,7 +373,6 @@ class Runbook:
         from .resources import location
 
         def verified() -> Any:
-            self._ctx.forget()
             entity = self._ctx.require(location).raw
             details = entity.address_verification_details
             tell(f"verification {details.status}" if details else "")
@@ -383,9 +382,10 @@ class Runbook:
                                   "postal_code and country in the params so that they name a real place, and run this chapter again.")
             return entity if entity.address_verified else None
 
+        self._ctx.refresh()
         with waiting(f'Waiting for the address of "{self.params.location_name}"', WAIT[self.params.target]) as tell:
             entity = reconcile.poll(verified, f'The address of location "{self.params.location_name}" is still being verified. '
-                           "Run this chapter again in some minutes.", WAIT[self.params.target])
+                           "Run this chapter again in some minutes.", WAIT[self.params.target], again=self._ctx.forget)
         address, details = entity.address, entity.address_verification_details
         rows = [["Address Verified", "addressVerified", text(bool(entity.address_verified))],
                 ["Verification", "addressVerificationDetails.status", text(details.status if details else None)],
@@ -402,24 +402,23 @@ class Runbook:
         from .resources import number_plans, outbound_route, site
 
         def plans() -> list[Any] | None:
-            self._ctx.forget()
             found = number_plans.read(self._ctx, self._ctx.require(site).id)
             tell(f"{len(found)} so far")
             return found if number_plans.complete(found) else None
 
+        self._ctx.refresh()
         with waiting(f'Waiting for the default number plans of "{self.params.site_name}"', WAIT[self.params.target]) as tell:
             found = reconcile.poll(plans, f'Site "{self.params.site_name}" has no default number plans yet. Run this chapter '
                                    "again in a minute; if they never come, look at Telephony – Sites – Number Plans.",
-                                   WAIT[self.params.target])
+                                   WAIT[self.params.target], again=self._ctx.forget)
         count = sum(p.name not in {c.name for c in self.params.number_plans} for p in found)
 
         def route() -> bool:
-            self._ctx.forget()
             return bool(outbound_route.read(self._ctx, self._ctx.require(site).id))
 
         try:
             with waiting("Waiting for the first outbound route", WAIT[self.params.target] / 3):
-                reconcile.poll(route, "", WAIT[self.params.target] / 3)
+                reconcile.poll(route, "", WAIT[self.params.target] / 3, again=self._ctx.forget)
         except DeadlineExceeded:
             return f"{count} default number plans are there; no default outbound route appeared (some orgs have none)."
         return f"{count} default number plans and the site's first outbound route are there."
@@ -429,7 +428,7 @@ class Runbook:
         """The site's number plans, in the order they are tried."""
         from .resources import number_plans, site
 
-        self._ctx.forget()
+        self._ctx.refresh()
         plans = number_plans.read(self._ctx, self._ctx.require(site).id)
         ours = {c.name for c in self.params.number_plans}
         rows = [[str(i), p.name, text(p.classification), text(p.match_type), number_plans.describe(p),
@@ -461,7 +460,7 @@ class Runbook:
         """The site's outbound routes, as they are now."""
         from .resources import byoc_trunk, outbound_route, site
 
-        self._ctx.forget()
+        self._ctx.refresh()
         home, trunk = self._ctx.require(site), self._ctx.require(byoc_trunk)
         rows = [[r.name, text(bool(r.enabled)), text(sorted(r.classification_types or [])),
                  text([trunk.name if t.id == trunk.id else t.name or t.id for t in r.external_trunk_bases or []])]
@@ -479,7 +478,7 @@ class Runbook:
     @_when_there
     def simulate(self, numbers: list[str] | None = None) -> Table:
         """What the site would do with each number; none given takes test_numbers."""
-        self._ctx.forget()
+        self._ctx.refresh()
         plan = self._ctx.once("dialplan", self.dialplan)
         self.simulations = [dialplan.simulate(n, plan) for n in (self.params.test_numbers if numbers is None else numbers)]
         return objects.simulation_table(self.simulations)
@@ -672,7 +671,7 @@ class Runbook:
         """Each purchased number: its pool and who answers it."""
         from .resources import did_pool
 
-        self._ctx.forget()
+        self._ctx.refresh()
         rows = []
         for number in self.params.phone_numbers:
             did = did_pool.did(self._ctx, number)

@@ -7,7 +7,7 @@ from typing import Any
 from .clouds.genesys import alive, pages
 from .dialplan import Dialplan, NumberPlan, Route, TrunkState, plan_from_mapping
 from .exceptions import CheckFailed, NotYet
-from .resources import byoc_trunk, number_plans, outbound_route, site
+from .resources import byoc_trunk, location, number_plans, outbound_route, site
 from .resources.base import Context
 
 
@@ -46,7 +46,8 @@ def _country(ctx: Context, entity: Any) -> str:
     reference = entity.location
     address = reference.address if reference else None
     if reference is not None and (address is None or not address.country):
-        address = ctx.clouds.genesys.locations.get_location(reference.id).address
+        held = location.read(ctx, reference.id)
+        address = held.address if held else None
     if address is None or not address.country:
         raise CheckFailed(f'The location of site "{entity.name}" has no country, so national numbers can\'t be told. '
                           "Run chapter 02, or mend the location.")
@@ -58,21 +59,15 @@ def _trunks(ctx: Context, bases: list[str]) -> tuple[dict[str, str], tuple[Trunk
     if not bases:
         return {}, ()
     telephony = ctx.clouds.genesys.telephony
-    lines = [t for t in pages(telephony.get_telephony_providers_edges_trunks, trunk_type="EXTERNAL") if alive(t) and t.trunk_base]
     edges = {e.id: e.name for e in pages(telephony.get_telephony_providers_edges) if alive(e)}
     names: dict[str, str] = {}
     states = []
     for base in bases:
-        names[base] = trunk_base(ctx, base).name
-        mine = [t for t in lines if t.trunk_base.id == base]
+        names[base] = byoc_trunk.read(ctx, base).name
+        mine = byoc_trunk.lines(ctx, base)
         serving = tuple(sorted(edges.get(t.edge.id) or t.edge.name or t.edge.id for t in mine if t.in_service and t.edge))
         states.append(TrunkState(names[base], any(t.enabled for t in mine), bool(serving) if mine else None, serving))
     return names, tuple(states)
-
-
-def trunk_base(ctx: Context, id: str) -> Any:
-    """A trunk's settings, as the SDK's model; read once until something is written."""
-    return ctx.once(("trunk base", id), lambda: ctx.clouds.genesys.telephony.get_telephony_providers_edges_trunkbasesetting(id))
 
 
 def trunk_settings(ctx: Context, name: str) -> dict[str, Any]:
@@ -83,6 +78,6 @@ def trunk_settings(ctx: Context, name: str) -> dict[str, Any]:
     """
     routes = outbound_route.read(ctx, ctx.require(site).id)
     for id in dict.fromkeys(t.id for r in routes for t in r.external_trunk_bases or ()):
-        if (base := trunk_base(ctx, id)).name == name:
+        if (base := byoc_trunk.read(ctx, id)).name == name:
             return byoc_trunk.settings(base)
     raise NotYet(f'No route of the site leads to the trunk "{name}": see chapter 05.')

@@ -6,15 +6,18 @@ put it in the chapter that owns it (chapters.py), and the plan, the tables and t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
+from .. import presence
 from ..clouds import Clouds
 from ..exceptions import NotYet
 from ..params import Params
 
 MARK = "Made by BYOC Runbook"
+FRESH = 10.0  # seconds for which a run without people takes what it read for true
 T = TypeVar("T")
 
 
@@ -106,6 +109,7 @@ class Context:
     def __init__(self, params: Params, clouds: Clouds):
         self.params, self.clouds = params, clouds
         self._read: dict[Any, Any] = {}
+        self._since = time.monotonic()
 
     @property
     def mark(self) -> str:
@@ -119,8 +123,19 @@ class Context:
         return self._read[key]
 
     def forget(self) -> None:
-        """Something was written: read again."""
+        """Something was written, or may have changed: read again."""
         self._read.clear()
+        self._since = time.monotonic()
+
+    @property
+    def fresh(self) -> bool:
+        """Is what was read still to be taken for true? By hand never: what somebody mended since the last cell counts."""
+        return not presence.somebody_is_there() and time.monotonic() - self._since <= FRESH
+
+    def refresh(self) -> None:
+        """Read again what isn't `fresh` any more."""
+        if not self.fresh:
+            self.forget()
 
     def require(self, kind: Named) -> Found:
         """The existing object an other one refers to.

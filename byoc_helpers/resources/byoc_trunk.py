@@ -104,13 +104,17 @@ def desired(ctx: Context) -> list[Desired]:
     return [Desired(p.trunk_name, fields, secrets, absent)]
 
 
+def read(ctx: Context, id: str) -> Any:
+    """A trunk's settings of this id, as the SDK's model."""
+    return ctx.once(("trunk base", id), lambda: ctx.clouds.genesys.telephony.get_telephony_providers_edges_trunkbasesetting(id))
+
+
 def find(ctx: Context, want: Desired) -> Found | None:
     telephony = ctx.clouds.genesys.telephony
-    listed = named(telephony.get_telephony_providers_edges_trunkbasesettings, want.name)
+    listed = ctx.once(("trunk base named", want.name), lambda: named(telephony.get_telephony_providers_edges_trunkbasesettings, want.name))
     if listed is None:
         return None
-    # A listing need not hold the properties, and its version may be old.
-    entity = telephony.get_telephony_providers_edges_trunkbasesetting(listed.id)
+    entity = read(ctx, listed.id)  # a listing need not hold the properties, and its version may be old
     fields = settings(entity)
     fields[INBOUND_SITE] = None
     if entity.inbound_site is not None and want.fields:
@@ -177,7 +181,7 @@ def _comparable(value: Any) -> Any:
 def lines(ctx: Context, base_id: str) -> list[Any]:
     """The trunks made from these settings, one an edge: their state is what is in service."""
     telephony = ctx.clouds.genesys.telephony
-    trunks = pages(telephony.get_telephony_providers_edges_trunks, trunk_type="EXTERNAL")
+    trunks = ctx.once("lines", lambda: list(pages(telephony.get_telephony_providers_edges_trunks, trunk_type="EXTERNAL")))
     return [t for t in trunks if alive(t) and t.trunk_base and t.trunk_base.id == base_id]
 
 
@@ -195,7 +199,7 @@ def wait_in_service(ctx: Context, seconds: float, tell: Callable[[str], None] = 
         return found if found and all(t.in_service for t in found) else None
 
     try:
-        return poll(ready, "", seconds)
+        return poll(ready, "", seconds, again=ctx.forget)
     except DeadlineExceeded:
         found = lines(ctx, base.id)
         state = f"{sum(bool(t.in_service) for t in found)} of {len(found)} lines in service" if found else "no edge has taken it up"

@@ -17,6 +17,12 @@ HINTS = (
 )
 
 
+def users(ctx: Context, sid: str) -> tuple[str, ...]:
+    """User names in the list of this SID."""
+    held = ctx.once(("users", sid), lambda: ctx.clouds.twilio.sip.credential_lists(sid).credentials.list(page_size=100))
+    return tuple(u.username for u in held)
+
+
 def name(params: Params) -> str:
     return params.credential_list_name
 
@@ -31,8 +37,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
     entity = next((e for e in lists if e.friendly_name == want.name), None)
     if entity is None:
         return None
-    users = ctx.once(("users", entity.sid), lambda: entity.credentials.list(page_size=100))
-    return Found(entity.sid, want.name, {"users": tuple(u.username for u in users)}, None, entity)
+    return Found(entity.sid, want.name, {"users": users(ctx, entity.sid)}, None, entity)
 
 
 def create(ctx: Context, want: Desired) -> None:

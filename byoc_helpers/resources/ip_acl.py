@@ -17,6 +17,12 @@ def _lists(ctx: Context) -> list[Any]:
     return ctx.once("ip acls", lambda: ctx.clouds.twilio.sip.ip_access_control_lists.list(page_size=100))
 
 
+def addresses(ctx: Context, sid: str) -> tuple[str, ...]:
+    """CIDRs in the list of this SID."""
+    entries = ctx.once(("ip entries", sid), lambda: ctx.clouds.twilio.sip.ip_access_control_lists(sid).ip_addresses.list(page_size=100))
+    return tuple(f"{e.ip_address}/{e.cidr_prefix_length}" for e in entries)
+
+
 def name(params: Params) -> str:
     return params.ip_acl_name
 
@@ -35,9 +41,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
     entity = next((e for e in _lists(ctx) if e.friendly_name == want.name), None)
     if entity is None:
         return None
-    entries = ctx.once(("ip entries", entity.sid), lambda: entity.ip_addresses.list(page_size=100))
-    return Found(entity.sid, want.name, {"addresses": tuple(f"{e.ip_address}/{e.cidr_prefix_length}" for e in entries)},
-                 None, entity)
+    return Found(entity.sid, want.name, {"addresses": addresses(ctx, entity.sid)}, None, entity)
 
 
 def create(ctx: Context, want: Desired) -> None:

@@ -63,25 +63,33 @@ def desired(ctx: Context) -> list[Desired]:
 
 def read(ctx: Context, id: str) -> Any | None:
     """The living location of this id, with the state of its address verification; None if it is gone."""
-    try:
-        entity = ctx.clouds.genesys.locations.get_location(id, expand=["addressVerificationDetails"])
-    except NotFound:
-        return None
-    return entity if alive(entity) else None
+    def get() -> Any | None:
+        try:
+            entity = ctx.clouds.genesys.locations.get_location(id, expand=["addressVerificationDetails"])
+        except NotFound:
+            return None
+        return entity if alive(entity) else None
+
+    return ctx.once(("location", id), get)
 
 
-def find(ctx: Context, want: Desired) -> Found | None:
+def _named(ctx: Context, name: str) -> Any | None:
     api = ctx.clouds.genesys.locations
     criteria = sdk.LocationSearchCriteria()
-    criteria.fields, criteria.value, criteria.type = ["name"], want.name, "EXACT"
+    criteria.fields, criteria.value, criteria.type = ["name"], name, "EXACT"
     body = sdk.LocationSearchRequest()
     body.query, body.page_size = [criteria], 25
-    hits = [e for e in api.post_locations_search(body).results or [] if e.name == want.name and alive(e)]
+    hits = [e for e in api.post_locations_search(body).results or [] if e.name == name and alive(e)]
     # The search index lags behind; the listing does not, and has no name filter.
     entity = read(ctx, hits[0].id) if hits else None
     if entity is None:
-        listed = next((e for e in pages(api.get_locations) if e.name == want.name and alive(e)), None)
+        listed = next((e for e in pages(api.get_locations) if e.name == name and alive(e)), None)
         entity = read(ctx, listed.id) if listed else None
+    return entity
+
+
+def find(ctx: Context, want: Desired) -> Found | None:
+    entity = ctx.once(("location named", want.name), lambda: _named(ctx, want.name))
     if entity is None:
         return None
     address, number = entity.address, entity.emergency_number

@@ -23,9 +23,14 @@ def desired(ctx: Context) -> list[Desired]:
     return [Desired(url, {"sip_url": url, "enabled": True})]
 
 
+def read(ctx: Context, trunk: Any) -> list[Any]:
+    """The origination URLs of a Twilio trunk, which is the SDK's instance."""
+    return ctx.once(("urls", trunk.sid), lambda: trunk.origination_urls.list(page_size=100))
+
+
 def find(ctx: Context, want: Desired) -> Found | None:
     trunk = ctx.require(sip_trunk)
-    urls = ctx.once(("urls", trunk.id), lambda: trunk.raw.origination_urls.list(page_size=100))
+    urls = read(ctx, trunk.raw)
     entity = _ours(ctx, want, urls)
     if entity is None:
         return None

@@ -10,6 +10,7 @@ from ..params import Params
 from . import credential_list, ip_acl
 from .base import AtLeast, Context, Desired, Found, Removable, Setting
 
+Lists = Literal["ip_access_control_lists", "credentials_lists"]
 KIND, SIDE, CHAPTER = "Twilio SIP trunk", "Twilio", "03"
 SETTINGS = (
     Setting("friendly_name", "Friendly name"),
@@ -43,8 +44,18 @@ def desired(ctx: Context) -> list[Desired]:
     return [Desired(p.termination_uri, fields)]
 
 
+def read(ctx: Context) -> list[Any]:
+    """The account's trunks, as the SDK's instances."""
+    return ctx.once("twilio trunks", lambda: ctx.clouds.twilio.trunking.trunks.list(page_size=100))
+
+
+def attached(ctx: Context, entity: Any, lists: Lists) -> list[Any]:
+    """The lists of one kind that a trunk has, as the SDK's instances."""
+    return ctx.once((lists, entity.sid), lambda: getattr(entity, lists).list(page_size=100))
+
+
 def find(ctx: Context, want: Desired) -> Found | None:
-    trunks = _trunks(ctx)
+    trunks = read(ctx)
     # Host names know no case; a trunk is known by its domain, which is unique, not by its friendly name.
     entity = next((t for t in trunks if (t.domain_name or "").lower() == want.name.lower()), None)
     if entity is None:
@@ -54,8 +65,7 @@ def find(ctx: Context, want: Desired) -> Found | None:
                           f"{same_name[0].domain_name}, not {want.name}. Mend termination_domain, or choose another "
                           "twilio_trunk_name. Nothing was changed.")
         return None
-    acls = ctx.once(("acls", entity.sid), lambda: entity.ip_access_control_lists.list(page_size=100))
-    credentials = ctx.once(("creds", entity.sid), lambda: entity.credentials_lists.list(page_size=100))
+    acls, credentials = attached(ctx, entity, "ip_access_control_lists"), attached(ctx, entity, "credentials_lists")
     fields = {
         "friendly_name": entity.friendly_name, "domain_name": (entity.domain_name or "").lower(), "secure": entity.secure,
         "ip_acls": tuple(a.friendly_name for a in acls), "credential_lists": tuple(c.friendly_name for c in credentials),
@@ -63,9 +73,9 @@ def find(ctx: Context, want: Desired) -> Found | None:
     }
     # No room for a mark: a trunk that carries both our lists is ours, and one that differs in nothing but them is on its way.
     p = ctx.params
-    attached = bool(want.fields) and p.ip_acl_name in fields["ip_acls"] and p.credential_list_name in fields["credential_lists"]
+    ours = bool(want.fields) and p.ip_acl_name in fields["ip_acls"] and p.credential_list_name in fields["credential_lists"]
     on_its_way = all(fields[key] == want.fields.get(key, fields[key]) for key in ("friendly_name", "secure"))
-    return Found(entity.sid, want.name, fields, "made" if attached else None if on_its_way else False, entity)
+    return Found(entity.sid, want.name, fields, "made" if ours else None if on_its_way else False, entity)
 
 
 def create(ctx: Context, want: Desired) -> None:
@@ -117,7 +127,7 @@ def remove(ctx: Context, want: Desired, found: Found) -> None:
             users.delete()
 
 
-def staying_with(ctx: Context, lists: Literal["ip_access_control_lists", "credentials_lists"], sid: str) -> list[str]:
+def staying_with(ctx: Context, lists: Lists, sid: str) -> list[str]:
     """Domains of the account's trunks that have this list and keep it when the runbook's objects are removed."""
     own = Desired(ctx.params.termination_uri, {})
     domains = attached_to(ctx, lists, sid)
@@ -126,11 +136,7 @@ def staying_with(ctx: Context, lists: Literal["ip_access_control_lists", "creden
     return [d for d in domains if not (goes and d.lower() == own.name.lower())]
 
 
-def attached_to(ctx: Context, lists: Literal["ip_access_control_lists", "credentials_lists"], sid: str) -> list[str]:
+def attached_to(ctx: Context, lists: Lists, sid: str) -> list[str]:
     """Domains of the account's trunks that have this list."""
-    return [t.domain_name or t.friendly_name for t in _trunks(ctx)
-            if sid in {entry.sid for entry in getattr(t, lists).list(page_size=100)}]
-
-
-def _trunks(ctx: Context) -> list[Any]:
-    return ctx.once("twilio trunks", lambda: ctx.clouds.twilio.trunking.trunks.list(page_size=100))
+    return [t.domain_name or t.friendly_name for t in read(ctx)
+            if sid in {entry.sid for entry in attached(ctx, t, lists)}]

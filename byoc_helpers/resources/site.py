@@ -63,8 +63,8 @@ def _location_name(ctx: Context, entity: Any) -> str | None:
         return None
     if entity.location.name:
         return entity.location.name
-    return ctx.once(("location", entity.location.id),
-                    lambda: ctx.clouds.genesys.locations.get_location(entity.location.id)).name
+    held = location.read(ctx, entity.location.id)
+    return held.name if held else None
 
 
 def _names(ctx: Context, want: Desired, sites: Any) -> tuple[str, ...]:

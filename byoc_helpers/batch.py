@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import kernels
 from .audit import index, report
@@ -34,6 +34,9 @@ from .params import plain
 from .partners import Partner
 from .secrets import redact
 from .shelf import Shelf
+
+if TYPE_CHECKING:
+    from .engine import Kernels
 
 Status = Literal["passed", "failed", "interrupted"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -280,17 +283,18 @@ def _run(
     shelf.put(slug, folder)
     results: list[ChapterResult] = []
     stop = False
-    for chapter in plan.chapters:
-        stop = stopped()
-        if stop:
-            break
-        tell(partner, chapter)
-        results.append(_chapter(chapter, partner, plan.notebooks or ROOT / "notebooks", folder, environment, stopped))
-        record.chapter({**asdict(results[-1]), "seconds": round(results[-1].seconds, 3)})
-        shelf.put(slug, folder)
-        tell(partner, results[-1])
-        if results[-1].status != "passed":
-            break
+    with _kernels(len(plan.chapters), environment) as kernels:
+        for chapter in plan.chapters:
+            stop = stopped()
+            if stop:
+                break
+            tell(partner, chapter)
+            results.append(_chapter(chapter, partner, plan.notebooks or ROOT / "notebooks", folder, kernels, stopped))
+            record.chapter({**asdict(results[-1]), "seconds": round(results[-1].seconds, 3)})
+            shelf.put(slug, folder)
+            tell(partner, results[-1])
+            if results[-1].status != "passed":
+                break
     result = PartnerResult(name, shelf.where(slug, folder.name), tuple(results), STOPPED if stop else "", interrupted=stop)
     said = record.ending(result.status, result.message)
     (folder / "report.html").write_text(report.page(folder, said), "utf-8")
@@ -298,11 +302,19 @@ def _run(
     return result
 
 
-def _chapter(
-    chapter: Chapter, partner: Partner, notebooks: Path, folder: Path, environment: dict[str, str], stopped: Callable[[], bool]
-) -> ChapterResult:
+def _kernels(count: int, environment: Mapping[str, str]) -> Kernels:
     # jsonschema would compile the grammar of a format that no notebook has: most of what importing papermill takes.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    import papermill  # noqa: F401 - it loads the engines: ours can't be imported before it
+
+    from .engine import Kernels
+
+    return Kernels(count, environment)
+
+
+def _chapter(
+    chapter: Chapter, partner: Partner, notebooks: Path, folder: Path, kernels: Kernels, stopped: Callable[[], bool]
+) -> ChapterResult:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -312,7 +324,7 @@ def _chapter(
     try:
         papermill.execute_notebook(
             str(notebooks / f"{chapter.name}.ipynb"), str(partial), parameters=_values(chapter, partner), engine_name="byoc",
-            kernel_name="python3", progress_bar=False, env=environment,
+            kernel_name=kernels.NAME, progress_bar=False, kernels=kernels,
         )
         status, message = "passed", ""
     except PapermillExecutionError as error:

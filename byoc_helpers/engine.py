@@ -10,6 +10,7 @@ chapter's first cell refuses them.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -17,10 +18,11 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from jupyter_core.utils import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 from papermill.log import logger
@@ -46,15 +48,65 @@ class _KnownParameters(logging.Filter):
 logger.addFilter(_KnownParameters())
 
 
+class Kernels:
+    """Fresh kernels for `count` notebooks run one after another: each starts while the notebook before it waits for the clouds.
+
+    Args:
+        count: how many notebooks; a `with` block ends the kernel that none of them took.
+        environment: their environment variables; None: the caller's.
+    """
+
+    NAME = "python3"
+
+    def __init__(self, count: int, environment: Mapping[str, str] | None = None):
+        self._left, self._environment = count, dict(environment) if environment else None
+        self._ahead: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._ahead is not None:
+            manager, self._ahead = self._ahead, None
+            asyncio.run(manager.shutdown_kernel(now=True))
+
+    async def take(self) -> Any:
+        """A kernel manager for the next notebook, its kernel started."""
+        manager, self._ahead = self._ahead, None
+        self._left -= 1
+        if manager is not None and await manager.is_alive():
+            return manager
+        return await self._start()
+
+    async def start_ahead(self) -> None:
+        """Start the kernel of the notebook after this one, if there is one."""
+        if self._left > 0 and self._ahead is None:
+            self._ahead = await self._start()
+
+    async def _start(self) -> Any:
+        manager = _manager(self.NAME)
+        await manager.start_kernel(extra_arguments=["--HistoryManager.hist_file=:memory:"],
+                                   **({"env": self._environment} if self._environment else {}))
+        return manager
+
+
+def _manager(kernel_name: str) -> Any:
+    from jupyter_client.manager import AsyncKernelManager
+
+    manager = AsyncKernelManager(kernel_name=kernel_name)
+    fork_kernel(manager)
+    if "transport_encryption" in manager.trait_names():
+        manager.transport_encryption = "auto"
+    return manager
+
+
 class ByocEngine(Engine):
     """nbclient, set up for records."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> None:
-        """Run the notebook; extra keyword arguments: `env`, environment variables for its kernel alone."""
-        from jupyter_client.manager import AsyncKernelManager
-
-        env, hook = kwargs.pop("env", None), kwargs.pop("on_cell_executed", None)
+        """Run the notebook; extra keyword argument: `kernels`, where its kernel comes from."""
+        kernels, hook = kwargs.pop("kernels", None), kwargs.pop("on_cell_executed", None)
         taken = {k: v for k, v in kwargs.items() if k in ("log_output", "start_timeout", "execution_timeout", "stdout_file", "stderr_file")}
         nb_man.autosave_cell_every = 0
 
@@ -69,14 +121,13 @@ class ByocEngine(Engine):
             on_cell_executed=executed, store_widget_state=False, coalesce_streams=True,
             shutdown_kernel="immediate",
         )
-        client.km = AsyncKernelManager(kernel_name=kernel_name)
-        fork_kernel(client.km)
-        if "transport_encryption" in client.km.trait_names():
-            client.km.transport_encryption = "auto"
+        if kernels is not None:
+            client.on_notebook_start = lambda notebook: kernels.start_ahead()
         _relative(nb_man.nb)
         with _running(client), _saving_now_and_then(nb_man):
             try:
-                client.execute(**({"env": env} if env else {}))
+                client.km = run_sync(kernels.take)() if kernels else _manager(kernel_name)
+                client.execute()
             except BaseException:
                 nb_man.nb.metadata.papermill["exception"] = True  # papermill marks a cell's error only, not a kernel's death
                 raise

@@ -88,7 +88,7 @@ def private(pid: int) -> int:
 
 
 def memory(run: subprocess.Popen, stop: threading.Event) -> list[dict[int, int]]:
-    """Private memory of the kernels (forks of the nursery) while `run` goes on, a sample every 100 ms."""
+    """Private memory, kB, of each kernel (fork of the nursery) while `run` goes on, a sample every 100 ms."""
     samples = []
     while not stop.wait(0.1):
         children = {}
@@ -135,15 +135,15 @@ def main() -> None:
             each = timed(ours, many, folder / "runs", options.jobs) / options.partners
             rows.append((f"{options.partners} partners, per partner", f"{loop:.2f} s", f"{each:.2f} s", f"{loop / each:.1f}×"))
 
-            for count in (os.cpu_count() or 1, options.partners):
-                delayed = write(folder / f"e{count}", f"slow{count}x", count)
+            for count, jobs in ((os.cpu_count() or 1, os.cpu_count() or 1), (options.partners, options.jobs), (options.partners, options.partners)):
+                delayed = write(folder / f"e{count}x{jobs}", f"slow{count}x{jobs}x", count)
                 box.faults([{"kind": "delay", "seconds": 0.05}])
                 before = spent()
-                slow, cpu = timed(ours, delayed, folder / "runs", count), spent() - before
+                slow, cpu = timed(ours, delayed, folder / "runs", jobs), spent() - before
                 box.faults([])
-                calls = max(sum(1 for _ in journal.open()) for journal in (folder / "runs").glob(f"slow{count}x-*/*/journal.jsonl"))
-                bound = calls * 0.05
-                rows.append((f"{count} partners at once, 50 ms a call", f"{bound:.1f} s, the bound: {calls} calls one after the other",
+                calls = max(sum(1 for _ in journal.open()) for journal in (folder / "runs").glob(f"slow{count}x{jobs}x-*/*/journal.jsonl"))
+                bound = calls * 0.05 * -(-count // jobs)
+                rows.append((f"{count} partners, {jobs} at once, 50 ms a call", f"{bound:.1f} s, the bound: {calls} calls one after the other, {-(-count // jobs)} times",
                              f"{slow:.1f} s; its CPU time, spread over all cores: {cpu / (os.cpu_count() or 1):.1f} s", f"{slow / bound:.1f}× the bound"))
 
             stop = threading.Event()
@@ -155,8 +155,8 @@ def main() -> None:
                 run.wait()
                 stop.set()
                 samples = [s for s in watched.result() if len(s) > 4]
-            peak = max(kernel for sample in samples for kernel in sample.values()) / 1024
-            rows.append(("private memory of a kernel, peak", "–", f"{peak:.0f} MB", "–"))
+            peak = max(sum(sample.values()) for sample in samples) / len(held) / 1024
+            rows.append(("private memory of all kernels, peak, per partner", "–", f"{peak:.0f} MB", "–"))
 
             seconds, size = listing(folder / "runs", folder / "thousand", 1000)
             rows.append(("index of 1,000 runs", "–", f"{seconds:.2f} s, {size / 1024:.0f} kB", f"{seconds / one:.3f}× a plain partner"))

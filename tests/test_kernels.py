@@ -9,10 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import papermill  # noqa: F401 - it loads the engines: ours can't be imported before it
 import pytest
 from jupyter_client.manager import AsyncKernelManager
 
 from byoc_helpers import kernels
+from byoc_helpers.engine import Kernels
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason="kernels can't be forked here")
 
@@ -135,6 +137,46 @@ def test_a_dead_kernel_is_noticed_and_a_dead_nursery_replaced():
 
     assert asyncio.run(again()) == "here"
     assert kernels._nursery() is not old
+
+
+def test_each_notebook_gets_a_fresh_kernel_that_started_during_the_one_before():
+    """None is left over, and one that died while it waited is replaced."""
+    look = "import os; print(os.getpid(), os.environ.get('WORD'), 'x' in globals()); x = 1"
+
+    async def ask(manager):
+        client = manager.client()
+        client.start_channels()
+        await client.wait_for_ready(timeout=60)
+        said = (await printed(client, look)).split()
+        client.stop_channels()
+        await manager.shutdown_kernel(now=True)
+        return said
+
+    async def two(ahead):
+        first = await ahead.take()
+        await ahead.start_ahead()
+        waiting = ahead._ahead.provisioner.pid
+        a, b = await ask(first), await ask(await ahead.take())
+        assert b[0] == str(waiting) != a[0] and a[1:] == b[1:] == ["one", "False"]
+        await ahead.start_ahead()
+        os.kill(ahead._ahead.provisioner.pid, signal.SIGKILL)
+        assert gone(ahead._ahead.provisioner.pid)
+        dead = ahead._ahead.provisioner.pid
+        c = await ask(await ahead.take())
+        assert c[0] != str(dead) and c[1:] == ["one", "False"]
+        await ahead.start_ahead()
+        assert ahead._ahead is None, "after the last there is none to start"
+
+    with Kernels(3, {**os.environ, "WORD": "one"}) as ahead:
+        asyncio.run(two(ahead))
+
+    async def begin(ahead):
+        await ahead.start_ahead()
+        return ahead._ahead.provisioner.pid, Path(ahead._ahead.connection_file).parent
+
+    with Kernels(1) as ahead:
+        pid, folder = asyncio.run(begin(ahead))
+    assert gone(pid) and not folder.exists()
 
 
 def test_without_forking_a_plain_kernel_does_the_same(monkeypatch):

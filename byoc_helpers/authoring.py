@@ -7,6 +7,7 @@ and notebooks/CALLS.md, the table of every API call a chapter makes.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import tempfile
@@ -18,7 +19,7 @@ import nbformat
 from . import journal
 from .chapters import CHAPTERS, NOTEBOOKS, TEARDOWN, Chapter
 from .params import Params, default, load, schema
-from .runbook import DESTROY_VARIABLE
+from .presence import DESTROY_VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 # Parameters of a notebook that is not about one partner: its lines as they stand.
@@ -73,15 +74,23 @@ def calls_document(calls: dict[str, list[str]]) -> str:
 
 
 def chapter_calls(path: Path) -> list[str]:
-    """Distinct calls in a journal file, in order of their first appearance: `cloud | `METHOD path``."""
+    """Distinct calls in a journal file, `cloud | `METHOD path``, in order of their first appearance.
+
+    Readings between two writes may be made at the same time, in no order of their own: they are sorted.
+    """
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
-    return list(dict.fromkeys(f"{row['cloud']} | `{journal.endpoint(row)}`" for row in rows))
+    calls: dict[str, None] = {}
+    for writes, between in itertools.groupby(rows, key=journal.writes):
+        lines = [f"{row['cloud']} | `{journal.endpoint(row)}`" for row in between]
+        calls |= dict.fromkeys(lines if writes else sorted(lines))
+    return list(calls)
 
 
 def main() -> None:
     from papermill.execute import execute_notebook
 
     from . import sandbox
+    from .engine import Kernels  # papermill loads the engines: ours can't be imported before it
 
     params = load(ROOT / "params" / "demo.yaml")
     (ROOT / "params" / "schema.json").write_text(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -98,8 +107,8 @@ def main() -> None:
                 nbformat.write(notebook, path)
                 log = Path(home) / f"{chapter.name}.jsonl"
                 executed = Path(home) / path.name
-                execute_notebook(str(path), str(executed), engine_name="byoc", kernel_name="python3", progress_bar=False,
-                                 env={**os.environ, "BYOC_JOURNAL": str(log)})
+                with Kernels(1, {**os.environ, "BYOC_JOURNAL": str(log)}) as kernels:
+                    execute_notebook(str(path), str(executed), engine_name="byoc", kernel_name=kernels.NAME, progress_bar=False, kernels=kernels)
                 nbformat.write(clean(nbformat.read(executed, as_version=4)), path)
                 calls[chapter.name] = chapter_calls(log)
         finally:

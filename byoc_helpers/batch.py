@@ -27,11 +27,11 @@ from . import kernels
 from .audit import index, report
 from .audit.manifest import Record
 from .chapters import CHAPTERS, TEARDOWN, Chapter, find_chapter
-from .clouds import LIVE_VARIABLE
 from .display.tables import MIME
-from .exceptions import RecordError, SecretError
+from .exceptions import RecordError, RunbookError, SecretError
 from .params import plain
 from .partners import Partner
+from .presence import LIVE_VARIABLE, PLAN_VARIABLE
 from .secrets import redact
 from .shelf import Shelf
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 Status = Literal["passed", "failed", "interrupted"]
 ROOT = Path(__file__).resolve().parent.parent
-PLAN_VARIABLE = "BYOC_PLAN"  # SHA-256 and path of the approved plan, for the kernels of `byoc apply`
 PARTIAL = ".partial.ipynb"  # papermill writes in place: a notebook gets its name when it is whole
 STOPPED = "Stopped by hand. Run again with --resume: what exists is found, and the rest is done."
 
@@ -88,7 +87,7 @@ class Run:
         chapters: which, in order; the first that fails is the last.
         notebooks: folder of the notebooks; None: the package's own, wherever the run takes place.
         environment: variables for the kernels, beside the caller's own.
-        hidden: variables of the caller that the kernels must not see: other partners' secrets.
+        hidden: variables of the caller that the kernels must not see: other partners' secrets, beside those of this batch.
         resume: leave out the chapters that the partner's last run passed.
         sign: reference to the key that signs the record, as `audit.manifest.Record` takes it.
     """
@@ -133,7 +132,7 @@ def run_all(
     pool = executor or ThreadPoolExecutor(max(1, jobs), thread_name_prefix="partner")
     try:
         extra: dict[str, Any] = {} if executor else {"tell": tell, "stopped": stop.is_set}
-        futures = {pool.submit(run_partner, p, replace(plan, hidden=secrets - p.variables), **extra): p for p in partners}
+        futures = {pool.submit(run_partner, p, replace(plan, hidden=(plan.hidden | secrets) - p.variables), **extra): p for p in partners}
 
         def ended(future: Future[PartnerResult]) -> None:
             partner = futures[future]
@@ -169,8 +168,7 @@ def _list(plan: Run) -> None:
 def _stop(executor: Executor | None, futures: Iterable[Future[PartnerResult]]) -> None:
     """End what is under way, and begin nothing more."""
     if executor is None:
-        import papermill  # noqa: F401 - it loads the engines: ours can't be imported before it
-
+        _papermill()
         from .engine import interrupt_all
 
         interrupt_all()
@@ -201,6 +199,7 @@ def prepare(partners: Iterable[Partner]) -> None:
         from .sandbox import ensure_running
 
         ensure_running()
+    _papermill()
 
 
 def run_partner(
@@ -215,6 +214,10 @@ def run_partner(
 
     shelf, slug, name = Shelf(plan.out), partner.params.slug, partner.params.partner
     home = shelf.where(slug)
+    try:
+        partner.resolve()  # here, wherever this is: what is known is masked
+    except RunbookError as error:
+        return PartnerResult(name, home, (), str(error))
     if stopped():
         return PartnerResult(name, home, (), STOPPED, interrupted=True)
     try:
@@ -274,7 +277,8 @@ def _values(chapter: Chapter, partner: Partner) -> dict[str, Any]:
 def _run(
     partner: Partner, plan: Run, shelf: Shelf, folder: Path, tell: Tell, stopped: Callable[[], bool]
 ) -> PartnerResult:
-    environment = {k: v for k, v in os.environ.items() if k not in plan.hidden}
+    hidden = {*plan.hidden, plan.sign.removeprefix("env:")} - partner.variables
+    environment = {k: v for k, v in os.environ.items() if k not in hidden}
     environment |= {"BYOC_JOURNAL": str(folder / "journal.jsonl"), "PYDEVD_DISABLE_FILE_VALIDATION": "1", **plan.environment}
     if partner.params.target == "live":
         environment[LIVE_VARIABLE] = "yes"
@@ -283,7 +287,10 @@ def _run(
     shelf.put(slug, folder)
     results: list[ChapterResult] = []
     stop = False
-    with _kernels(len(plan.chapters), environment) as kernels:
+    _papermill()
+    from .engine import Kernels
+
+    with Kernels(len(plan.chapters), environment) as kernels:
         for chapter in plan.chapters:
             stop = stopped()
             if stop:
@@ -302,20 +309,29 @@ def _run(
     return result
 
 
-def _kernels(count: int, environment: Mapping[str, str]) -> Kernels:
-    # jsonschema would compile the grammar of a format that no notebook has: most of what importing papermill takes.
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    import papermill  # noqa: F401 - it loads the engines: ours can't be imported before it
+_importing = threading.Lock()
 
-    from .engine import Kernels
 
-    return Kernels(count, environment)
+def _papermill() -> Any:
+    """papermill; it loads the engines, so that ours can't be imported before it.
+
+    Two thirds of its import are what no batch uses: its own way to S3, and grammars of text formats that no notebook has.
+    """
+    with _importing:
+        unused = dict.fromkeys(n for n in ("boto3", "isoduration", "rfc3986_validator", "rfc3987_syntax", "webcolors") if n not in sys.modules)
+        sys.modules.update(unused)  # type: ignore[arg-type]
+        try:
+            import papermill
+        finally:
+            for name in unused:
+                del sys.modules[name]
+    return papermill
 
 
 def _chapter(
     chapter: Chapter, partner: Partner, notebooks: Path, folder: Path, kernels: Kernels, stopped: Callable[[], bool]
 ) -> ChapterResult:
-    import papermill
+    papermill = _papermill()
     from papermill.exceptions import PapermillExecutionError
 
     target, began = folder / f"{chapter.name}.ipynb", time.monotonic()

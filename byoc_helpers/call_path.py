@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from . import chapters, reconcile
 from .chapters import COMMON, Chapter
@@ -39,6 +40,8 @@ def picture(ctx: Context, chapter: Chapter, outcomes: Sequence[reconcile.Outcome
         known.setdefault(chapters.key(change.kind), {})[change.want.name] = _of_change(change)
     for outcome in outcomes:
         known.setdefault(chapters.key(outcome.kind), {})[outcome.want.name] = Seen(outcome.found.name, "wrong" if outcome.note else "done", outcome.note)
+    ctx.ahead(*(partial(reconcile.preview, ctx, chapters.kind(name)) for made in chapters.CHAPTERS for name in made.kinds
+                if name not in known and _knows(chapter, chapters.kind(name))))
     look = _Looker(ctx, chapter, {kind: list(seen.values()) for kind, seen in known.items()})
     site, numbers = look.part("site", "Site", "location", "site"), look.lines("phone_numbers")
     fqdn, uri = look.lines("inbound_fqdn", "identifier", "byoc_domain"), look.lines("termination_uri", "termination_domain")
@@ -65,9 +68,14 @@ def _of_change(change: reconcile.Change) -> Seen:
     return Seen(change.found.name, "done")
 
 
+def _knows(chapter: Chapter, kind: Kind) -> bool:
+    """Has the chapter all parameters of the one that makes this kind?"""
+    return set(chapters.find_chapter(kind.CHAPTER).fields) - set(COMMON) <= set(chapter.fields)
+
+
 class _Looker:
     def __init__(self, ctx: Context, chapter: Chapter, known: dict[str, list[Seen]]):
-        self.ctx, self.fields, self.known = ctx, set(chapter.fields), known
+        self.ctx, self.chapter, self.fields, self.known = ctx, chapter, set(chapter.fields), known
 
     def lines(self, key: str, *needs: str) -> tuple[str, ...]:
         """A parameter, or what follows from some; nothing if the chapter does not hold them."""
@@ -98,7 +106,7 @@ class _Looker:
     def _look(self, name: str) -> list[Seen]:
         kind = chapters.kind(name)
         try:
-            if set(chapters.find_chapter(kind.CHAPTER).fields) - set(COMMON) <= self.fields:
+            if _knows(self.chapter, kind):
                 return [_of_change(change) for change in reconcile.preview(self.ctx, kind)]
             if _BY_NAME.get(name) in self.fields:
                 return [Seen(self.ctx.require(_named(kind)).name, "done")]

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from . import batch, kernels
 from .chapters import CHAPTERS, TEARDOWN, find_chapter
-from .clouds import LIVE_VARIABLE, Clouds
-from .display.progress import Progress
-from .exceptions import RunbookError, SecretError
+from .clouds import Clouds
+from .display.progress import Progress, Terminal, heading
+from .exceptions import NoSuchSecret, RunbookError, SecretError
 from .params import load, password_problem, schema, shown_path, warnings
 from .partners import Partner, load_all
-from .reconcile import Change
-from .secrets import forget, resolve, store
+from .presence import DESTROY_VARIABLE, LIVE_VARIABLE, PLAN_VARIABLE
+from .reconcile import Change, alone
+from .secrets import forget, resolve, store, writable
 from .shelf import Shelf
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -38,8 +38,8 @@ app.add_typer(password_app, name="password")
 app.add_typer(key_app, name="key")
 app.add_typer(sandbox_app, name="sandbox")
 
-progress = Console(stderr=True, highlight=False)
-result = Console(highlight=False, soft_wrap=True)
+progress = Terminal(stderr=True, highlight=False)
+result = Terminal(highlight=False, soft_wrap=True)
 
 Files = Annotated[list[Path], typer.Argument(help="Params files (YAML, or CSV with a row a partner), or folders of them.")]
 Live = Annotated[bool, typer.Option("--live", help="The real clouds are meant, where a file says target: live.")]
@@ -130,7 +130,7 @@ def plan(
     if live:
         os.environ[LIVE_VARIABLE] = "yes"
     for partner in partners:
-        progress.print(f"[bold]{partner.params.partner}[/] ({partner.source})")
+        progress.print(heading(partner))
         changes: list[Change] = []
         try:
             changes = plans.make(partner.params)
@@ -173,7 +173,7 @@ def cross_check(
     if live:
         os.environ[LIVE_VARIABLE] = "yes"
     for partner in partners:
-        progress.print(f"[bold]{partner.params.partner}[/] ({partner.source})")
+        progress.print(heading(partner))
         book = Runbook(find_chapter("08"), partner.params.model_copy(update={"probe": True}) if probe else partner.params)
         try:
             table = book.cross_check()
@@ -216,7 +216,7 @@ def apply_plan(
     if changed:
         _fail("\n".join(["The plan is not applied, because this has changed since it was made:", *changed, "Make a new plan."]))
     progress.print(f"Plan {shown_path(path)}, SHA-256 {digest}: nothing has changed since it was made.", markup=False)
-    environment = {batch.PLAN_VARIABLE: f"{digest}:{path.resolve()}"}
+    environment = {PLAN_VARIABLE: f"{digest}:{path.resolve()}"}
     _run([_in_mode(p, "apply") for p, _ in saved], batch.Run(out, environment=environment, sign=sign), jobs, as_json)
 
 
@@ -232,7 +232,7 @@ def destroy(
 ) -> None:
     """Remove what the runbook made for a partner; shows the list first, and asks."""
     from .display import objects
-    from .runbook import DESTROY_VARIABLE, Runbook
+    from .runbook import Runbook
     from .teardown import listing
 
     partners = load_all(files, live)
@@ -240,18 +240,17 @@ def destroy(
         os.environ[LIVE_VARIABLE] = "yes"
     if keep_domain:
         partners = [replace(p, params=p.params.model_copy(update={"keep_domain": True}), raw={**p.raw, "keep_domain": True}) for p in partners]
-    states = set()
+    states, variables = set(), frozenset[str]().union(*(p.variables for p in partners))
     for partner in partners:
         params = partner.params
         table = objects.removal_table(listing(Runbook(TEARDOWN, params)._ctx), tried=False)
-        where = "[bold red]LIVE CLOUDS[/]" if params.target == "live" else "practice clouds"
-        progress.print(f"[bold]{params.partner}[/] on {where} ({partner.source})")
+        progress.print(heading(partner))
         progress.print(repr(table), markup=False)
         if not yes and (not sys.stdin.isatty() or typer.prompt(f"To remove these, type the partner's name, {params.partner}", err=True) != params.partner):
             progress.print(f"{params.partner}: nothing was removed. Headless, add --yes.", style="red", markup=False)
             states.add("refused")
             continue
-        plan = batch.Run(out, (TEARDOWN,), environment={DESTROY_VARIABLE: params.partner}, sign=sign)
+        plan = batch.Run(out, (TEARDOWN,), environment={DESTROY_VARIABLE: params.partner}, hidden=variables, sign=sign)
         try:
             _run([partner], plan, 1, as_json)
         except typer.Exit as done:
@@ -287,13 +286,14 @@ def verify(
     for place in places:
         with Shelf(place).copy_here() as here:
             for folder in manifest.records(here):
-                verdict = manifest.verify(folder, trusted)
+                verdict = manifest.verify(folder, trusted, partner=folder != here)
                 shown = place if folder == here else f"{place.rstrip('/')}/{folder.relative_to(here).as_posix()}"
                 verdicts.append({"record": shown, "status": verdict.status, "whole": verdict.whole, "signed": verdict.signed,
                                  "findings": list(verdict.findings)})
                 if not as_json:
                     said = f"whole; {verdict.signed}" if verdict.whole else "NOT WHOLE"
-                    result.print("\n".join([f"{shown}: {said}; the run {verdict.status}", *(f"  {f}" for f in verdict.findings)]), markup=False)
+                    lines = [f"{shown}: {said}; the run {verdict.status}", *(f"  {f}" for f in verdict.findings)]
+                    result.print("\n".join(line.replace("\n", "\ufffd") for line in lines), markup=False)
     if as_json:
         result.print_json(json.dumps(verdicts))
     raise typer.Exit(0 if all(v["whole"] for v in verdicts) else 1)
@@ -337,9 +337,10 @@ def new_key(
     """Make an Ed25519 key, and keep it in the keychain. The private key is never shown."""
     from .audit import manifest
 
+    writable(reference, key="key")
     try:
         resolve(reference, key="key", whole=True)
-    except SecretError:
+    except NoSuchSecret:
         private, shown = manifest.new_key()
         try:
             with public.open("xb") as file:
@@ -361,9 +362,10 @@ def generate_password(reference: Annotated[str, typer.Argument(help="Where to ke
     """Make a digest password that meets both clouds' rules, and keep it in the keychain. It is never shown."""
     from .rotation import generate
 
+    writable(reference, key="password")
     try:
         resolve(reference, key="password")
-    except SecretError:
+    except NoSuchSecret:
         store(reference, generate(), key="password")
     else:
         _fail(f"{reference} holds a password already. Nothing was changed. To replace it on both sides: byoc password rotate FILE.")
@@ -378,7 +380,7 @@ def rotate_password(
 ) -> None:
     """Change the digest password in both clouds, with no moment in which calls would be refused."""
     from .resources.base import Context
-    from .rotation import generate, rotate
+    from .rotation import WAIT, generate, prepare, rotate
 
     (partner,) = load_all([file], live)
     params, kept = partner.params, f"{partner.params.digest_password}.next"
@@ -389,16 +391,20 @@ def rotate_password(
     elif params.digest_password.startswith("keyring:"):
         try:
             secret = resolve(kept, key="digest_password")  # of a rotation that broke off
-        except SecretError:
+        except NoSuchSecret:
             secret = generate()
-            store(kept, secret, key="digest_password")
     else:
         _fail(f"digest_password is {params.digest_password}, which the runbook can't write. Say where the new password is: --new env:NAME.")
     problem = password_problem(secret.reveal())
     if problem:
         _fail(f"The new password is too weak for Twilio. {problem} Nothing was changed.")
-    for line in rotate(Context(params, Clouds(params)), secret):
-        progress.print(line, markup=False)
+    context = Context(params, Clouds(params))
+    with alone(params, WAIT[params.target]):
+        prepare(context)
+        if not new:
+            store(kept, secret, key="digest_password")  # from here on it must not be lost
+        for line in rotate(context, secret):
+            progress.print(line, markup=False)
     if new:
         result.print(f"Done. Now put the new password where the params point to: {params.digest_password}", markup=False)
     else:

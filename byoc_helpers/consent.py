@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from . import chapters, presence, reconcile
 from .display import objects
@@ -34,6 +35,7 @@ class Foresight:
         if self._question:
             self._question.withdraw("A new plan was made: this question no longer counts.")
         self._question = self._consent = None
+        ctx.ahead(*(partial(reconcile.preview, ctx, chapters.kind(name)) for name in self.chapter.kinds))
         self.changes = {name: [self._as_told_here(c) for c in reconcile.preview(ctx, chapters.kind(name))] for name in self.chapter.kinds}
         self.at = time.monotonic()
         return [change for changes in self.changes.values() for change in changes]

@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 import phonenumbers
 
-from .clouds.genesys import named
 from .dialplan import Dialplan, simulate
 from .exceptions import CheckFailed, NotFound, NotYet, ParamsError, Refused
 from .params import Params
@@ -26,6 +25,7 @@ from .precheck import Check
 from .regions import edges, termination_host, twilio_signalling
 from .resources import (
     byoc_trunk,
+    call_route,
     credential_list,
     did_pool,
     ip_acl,
@@ -146,6 +146,8 @@ def read(ctx: Context) -> Facts:
             notes[what] = str(error)
             return None
 
+    ctx.ahead(lambda: _twilio_trunk(ctx), lambda: _byoc_trunk(ctx), lambda: read_dialplan(ctx), *(partial(_number, ctx, n) for n in p.phone_numbers),
+              *(partial(_owner, ctx, a) for a in p.assignments))
     home = attempt("site", lambda: ctx.require(site))
     signalling = attempt("signalling", lambda: tuple(ctx.clouds.signalling_addresses())) or ()
     owners = {a.number: attempt(f"owner of {a.number}", partial(_owner, ctx, a)) or "" for a in p.assignments}
@@ -165,7 +167,10 @@ def _twilio_trunk(ctx: Context) -> TwilioTrunk | None:
     trunk = next((t for t in sip_trunk.read(ctx) if (t.domain_name or "").lower() == ctx.params.termination_uri.lower()), None)
     if trunk is None:
         return None
+    ctx.ahead(lambda: sip_trunk.attached(ctx, trunk, "ip_access_control_lists"), lambda: sip_trunk.attached(ctx, trunk, "credentials_lists"),
+              lambda: origination_url.read(ctx, trunk))
     acls, credentials = sip_trunk.attached(ctx, trunk, "ip_access_control_lists"), sip_trunk.attached(ctx, trunk, "credentials_lists")
+    ctx.ahead(*(partial(ip_acl.addresses, ctx, a.sid) for a in acls), *(partial(credential_list.users, ctx, c.sid) for c in credentials))
     return TwilioTrunk(
         trunk.sid, (trunk.domain_name or "").lower(), bool(trunk.secure),
         tuple(OriginationUrl(u.sip_url, bool(u.enabled), u.priority, u.weight) for u in origination_url.read(ctx, trunk)),
@@ -204,7 +209,7 @@ def _owner(ctx: Context, wanted: Any) -> str:
     """Id of who should answer a number."""
     if wanted.person:
         return str(person(ctx, wanted.person).id)
-    found = named(ctx.clouds.genesys.architect.get_architect_ivrs, wanted.call_route)
+    found = call_route.by_name(ctx, wanted.call_route)
     if found is None:
         raise NotYet(f'there is no inbound call route "{wanted.call_route}"')
     return str(found.id)

@@ -111,7 +111,7 @@ class ByocEngine(Engine):
         nb_man.autosave_cell_every = 0
 
         def executed(cell: Any, cell_index: int, execute_reply: Any) -> None:
-            cell.outputs = [type(o)(redact(dict(o))) for o in cell.get("outputs", [])]
+            _mask(cell)
             if hook:
                 hook(cell=cell, cell_index=cell_index, execute_reply=execute_reply)
 
@@ -131,6 +131,14 @@ class ByocEngine(Engine):
             except BaseException:
                 nb_man.nb.metadata.papermill["exception"] = True  # papermill marks a cell's error only, not a kernel's death
                 raise
+            finally:
+                for cell in nb_man.nb.cells:  # pieces of a stream were joined since, and a later cell may have changed an earlier one's output
+                    _mask(cell)
+
+
+def _mask(cell: Any) -> None:
+    if "outputs" in cell:
+        cell.outputs = [type(o)(redact(dict(o))) for o in cell.outputs]
 
 
 @contextlib.contextmanager

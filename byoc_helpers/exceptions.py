@@ -3,6 +3,7 @@
 * RunbookError
   + ParamsError          a params file or parameters cell is wrong; nothing was called
   + SecretError          a secret reference can't be resolved; nothing was called
+    - NoSuchSecret       nothing is there (yet)
   + CheckFailed          a check of the clouds' state failed: the sentence says what to do
   + NotYet               an earlier chapter's object does not exist yet
   + Refused              going on would change something the runbook must not change unasked
@@ -48,6 +49,10 @@ class SecretError(RunbookError):
     """A secret reference points nowhere. Never holds the secret."""
 
 
+class NoSuchSecret(SecretError):
+    """Where the reference points, nothing is kept: as against a keychain that is locked, or a file that can't be read."""
+
+
 class CheckFailed(RunbookError):
     """A check did not hold; the message says what was found and what to do."""
 
@@ -76,7 +81,8 @@ class CloudError(RunbookError):
     """A cloud's error answer, redacted.
 
     `status` is the HTTP status (0: no answer), `code` the cloud's own code (Twilio `21248`,
-    Genesys `bad.request`), `correlation_id` what the vendor's support asks for.
+    Genesys `bad.request`), `correlation_id` what the vendor's support asks for, `retry_after` the seconds the cloud
+    asked to wait.
     """
 
     def __init__(
@@ -88,9 +94,10 @@ class CloudError(RunbookError):
         code: str = "",
         correlation_id: str = "",
         call: str = "",
+        retry_after: float = 0.0,
     ):
         self.cloud, self.status, self.code = cloud, status, code
-        self.correlation_id, self.call = correlation_id, call
+        self.correlation_id, self.call, self.retry_after = correlation_id, call, retry_after
         super().__init__(message)
 
     def __reduce__(self):

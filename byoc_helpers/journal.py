@@ -11,6 +11,7 @@ import json
 import os
 import re
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from .exceptions import RecordError
@@ -45,3 +46,8 @@ def record(**entry: Any) -> None:
 def endpoint(line: dict[str, Any]) -> str:
     """A call without its ids, e.g. `GET /api/v2/telephony/providers/edges/sites/{id}`."""
     return f"{line['method']} {_ID.sub('{id}', line['path'])}"
+
+
+def writes(line: Mapping[str, Any]) -> bool:
+    """Does a call of this `method` and `path` ask for a change? Logging in and searching don't, though they are POSTs."""
+    return line["method"] not in ("GET", "HEAD") and not line["path"].endswith(("/search", "/oauth/token"))

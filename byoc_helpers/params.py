@@ -39,9 +39,11 @@ from .exceptions import ParamsError
 from .regions import Region, find_edge, find_region, regions, termination_host, twilio_signalling
 from .secrets import Secret, check_reference, resolve
 
+LARGEST = 100_000  # characters of a params file
 DEMO = Path(__file__).resolve().parent.parent / "params" / "demo.yaml"  # the example that stands in the committed notebooks
 BYOC_METABASE = "external_sip_pcv_byoc_carrier.json"
 SECRET_KEYS = frozenset({"digest_password", "genesys_client_secret", "twilio_api_key_secret"})
+_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")  # names that Windows keeps for itself
 # Where somebody may paste a secret by mistake: their values are never repeated in a message.
 _UNREPEATED = SECRET_KEYS | {"genesys_client_id", "twilio_account_sid", "twilio_api_key_sid"}
 _NOT_A_SECRET = "must be a reference to a secret in quotes, such as \"env:NAME\", never the secret itself."
@@ -198,7 +200,7 @@ class Params(_Strict):
 
     genesys_region: Annotated[StrictStr, AfterValidator(_region)] = Field(
         description="Genesys Cloud region, AWS name or host")
-    genesys_client_id: StrictStr = Field("", description="OAuth client id (live only)")
+    genesys_client_id: StrictStr = Field("", pattern=r"^([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$", description="OAuth client id (live only)")
     genesys_client_secret: Annotated[StrictStr, _optional(check_reference)] = Field(
         "", description="Reference to the OAuth client secret (live only)")
     byoc_domain: Annotated[StrictStr, _optional(_host)] = Field(
@@ -274,7 +276,7 @@ class Params(_Strict):
         """Folder name of the partner: ASCII letters, digits and hyphens, never empty, never a path."""
         plain = unicodedata.normalize("NFKD", self.partner).encode("ascii", "ignore").decode().lower()
         plain = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-        whole = bool(re.fullmatch(r"[A-Za-z0-9 _-]+", self.partner)) and 0 < len(plain) <= 48
+        whole = bool(re.fullmatch(r"[A-Za-z0-9 _-]+", self.partner)) and 0 < len(plain) <= 48 and not _DEVICE.fullmatch(plain)
         tail = "" if whole else "-" + hashlib.sha256(self.partner.encode()).hexdigest()[:8]
         return (plain[:48] or "partner") + tail
 
@@ -371,8 +373,10 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ParamsError(f"{shown}: this file can't be read ({reason}). Check its name and permissions.") from None
+    if len(text) > LARGEST:
+        raise ParamsError(f"{shown}: this file has {len(text):,} characters, and no partner's params have so many. Start from params/demo.yaml.")
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         root = loader.get_single_node()
         if root is None:
             raise ParamsError(f"{shown}: this file is empty. Start from params/demo.yaml.")
@@ -382,15 +386,25 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         if problems:
             raise ParamsError(problems)
         values = loader.construct_document(root)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that no calendar has
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it can't be parsed"
+        problem = re.sub(r"\s*'.*", "", getattr(error, "problem", None) or "it can't be parsed")  # what it quotes may be a secret
         raise ParamsError(f"{shown}{where}: this is not valid YAML ({problem}). "
                           "Check indentation, colons and quotes there.") from None
     if "params_file" in values:
         raise ParamsError(f"{shown}: params_file is for a notebook's parameters cell; a params file can't name another. Remove the line.")
     return values
+
+
+class _Loader(yaml.SafeLoader):
+    """Without aliases: no params need them, and a few lines of them can stand for more than a memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(None, None, "a value may not begin with * here: put it in quotes", event.start_mark)
+        return super().compose_node(parent, index)
 
 
 def find_file(name: str) -> Path:
@@ -420,8 +434,8 @@ def _unquoted(node: yaml.MappingNode, model: type[BaseModel], where: str) -> Ite
                 if tag not in ("str", "null"):
                     kind = {"int": "a number", "float": "a number", "bool": "true or false",
                             "timestamp": "a date"}.get(tag, f"a {tag}")
-                    if key in SECRET_KEYS:
-                        yield f"{where}, line {item.start_mark.line + 1}: {key} {_NOT_A_SECRET}"
+                    if key in _UNREPEATED:
+                        yield f"{where}, line {item.start_mark.line + 1}: {key} {_NOT_A_SECRET if key in SECRET_KEYS else 'must be quoted text.'}"
                         continue
                     yield (f"{where}, line {item.start_mark.line + 1}: {key} is {item.value} without quotes, which YAML "
                            f'reads as {kind} and changes. Quote it: "{item.value}".')

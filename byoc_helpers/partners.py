@@ -21,10 +21,8 @@ import yaml
 from pydantic import BaseModel
 
 from .exceptions import ParamsError, RunbookError
-from .params import Params, digest_password, read_yaml, shown_path, validate
-from .secrets import resolve
-
-SECRETS = ("digest_password", "genesys_client_secret", "twilio_api_key_secret")
+from .params import SECRET_KEYS, Params, digest_password, read_yaml, shown_path, validate
+from .secrets import redact, resolve
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,25 @@ class Partner:
     @property
     def variables(self) -> frozenset[str]:
         """Environment variables that hold this partner's secrets."""
-        references = (getattr(self.params, key) or "" for key in SECRETS)
+        references = (getattr(self.params, key) or "" for key in sorted(SECRET_KEYS))
         return frozenset(r.removeprefix("env:") for r in references if r.startswith("env:"))
+
+    def resolve(self) -> None:
+        """Find this partner's secrets, which masks them in this process from now on; nothing is called.
+
+        Raises:
+            SecretError: one isn't there.
+            ParamsError: the digest password is too weak; or a parameter holds a secret itself.
+        """
+        params = self.params
+        digest_password(params)
+        if params.target == "live":
+            for key in ("genesys_client_secret", "twilio_api_key_secret"):
+                resolve(getattr(params, key), key=key)
+        told = [key for key, value in params.model_dump(mode="json").items() if redact(value) != value]
+        if told:
+            raise ParamsError([f"{key}: it holds a secret, which would stand in every record. Take it out; parameters hold references only."
+                               for key in told])
 
 
 def load_all(paths: Iterable[str | Path], live: bool = False, secrets_here: bool = True) -> list[Partner]:
@@ -60,10 +75,7 @@ def load_all(paths: Iterable[str | Path], live: bool = False, secrets_here: bool
             raw = read()
             partner = Partner(source, validate(raw, source=source), raw)
             if secrets_here:
-                digest_password(partner.params)
-            if secrets_here and partner.params.target == "live":
-                for key in ("genesys_client_secret", "twilio_api_key_secret"):
-                    resolve(getattr(partner.params, key), key=key)
+                partner.resolve()
         except RunbookError as error:
             name = Path(source.partition(",")[0]).name
             problems += [line if name in line else f"{source}: {line}" for line in str(error).splitlines()]

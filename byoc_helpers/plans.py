@@ -14,13 +14,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .batch import PLAN_VARIABLE
 from .chapters import CHAPTERS
 from .exceptions import ParamsError, Refused
 from .params import Params, validate
 from .partners import Partner
+from .presence import PLAN_VARIABLE
 from .reconcile import Change, Difference
 from .runbook import Runbook
+from .secrets import redact
 
 FORMAT = "byoc-runbook plan 1"
 
@@ -61,8 +62,8 @@ def save(path: Path, planned: Iterable[tuple[Partner, Iterable[Change]]]) -> str
     Raises:
         ParamsError: it can't be written there.
     """
-    content = {"format": FORMAT, "partners": [
-        {"source": partner.source, "params": dict(partner.raw), "changes": [plain(c) for c in changes]} for partner, changes in planned]}
+    content = redact({"format": FORMAT, "partners": [
+        {"source": partner.source, "params": dict(partner.raw), "changes": [plain(c) for c in changes]} for partner, changes in planned]})
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
     try:
         path.write_text(text, "utf-8")
@@ -84,8 +85,11 @@ def load(path: Path) -> tuple[str, list[tuple[Partner, list[dict[str, Any]]]]]:
         raise ParamsError(f"{path}: this plan can't be read ({error}). Make one with `byoc plan FILE --out {path}`.") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ParamsError(f"{path}: this is not a plan of this version ({FORMAT}). Make it again with `byoc plan FILE --out {path}`.")
-    partners = [(Partner(p["source"], validate(p["params"], source=f"{path}: {p['source']}"), p["params"]), p["changes"])
-                for p in content["partners"]]
+    try:
+        partners = [(Partner(p["source"], validate(p["params"], source=f"{path}: {p['source']}"), p["params"]), p["changes"])
+                    for p in content["partners"]]
+    except (KeyError, TypeError):
+        raise ParamsError(f"{path}: this plan was changed, or cut off. Make it again with `byoc plan FILE --out {path}`.") from None
     return hashlib.sha256(text.encode()).hexdigest(), partners
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .clouds.genesys import alive, pages
@@ -14,7 +15,7 @@ from .exceptions import CheckFailed, Forbidden, Unauthorized
 from .params import BYOC_METABASE
 from .regions import data_file
 from .resources import location, trunk_number
-from .resources.base import Context
+from .resources.base import Context, at_once
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,10 @@ def run(ctx: Context) -> list[Check]:
         ("Telephony", _sites), ("People", _contact), ("Twilio", _numbers),
     )
     checks: list[Check] = []
-    for family, group in groups:
+    each: list[Callable[[], list[Check]]] = [partial(list, group(ctx)) for _, group in groups]
+    for (family, _), looked in zip(groups, at_once(*each), strict=True):
         try:
-            checks += group(ctx)
+            checks += looked.result()
         except Forbidden as error:
             checks.append(_forbidden(family, error))
         except Unauthorized as error:

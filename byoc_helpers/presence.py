@@ -1,8 +1,15 @@
-"""Is somebody at the notebook? What asks, waits to be pressed or updates in place is for people only."""
+"""Is somebody at the notebook? What asks, waits to be pressed or updates in place is for people only.
+
+A run without people was told beforehand, in its environment, what it would have asked for.
+"""
 
 from __future__ import annotations
 
 import sys
+
+LIVE_VARIABLE = "BYOC_LIVE"  # "yes", set by `byoc run --live`: the second word a live run needs
+DESTROY_VARIABLE = "BYOC_DESTROY"  # the partner's name, set by `byoc destroy --yes`: the word a teardown needs
+PLAN_VARIABLE = "BYOC_PLAN"  # SHA-256 and path of the plan that `byoc apply` carries out
 
 
 def somebody_is_there() -> bool:

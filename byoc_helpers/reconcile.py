@@ -6,19 +6,29 @@ version somebody else changed, leads back to reading: never to sending the same 
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import itertools
+import os
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from .exceptions import CheckFailed, CloudError, Conflict, DeadlineExceeded, NotYet, OutcomeUnknown, Refused
+from .params import Params
 from .resources.base import AtLeast, Context, Desired, Found, Kind
 
 Action = Literal["created", "updated", "unchanged"]
 ATTEMPTS = 4
+PATIENCE = 60.0  # seconds of lost answers, however many tries that is
 VISIBLE_WITHIN = 20.0  # seconds for a write to show in a read
 LOST_WITHIN = 3.0  # seconds to look for what a request without an answer may have done
+TAKEN_WITHIN = 1.0  # seconds to look for what the cloud says is there already
+_THERE_ALREADY = re.compile(r"^400 (21235|21240|21243|21245|21248) |^4\d\d .*\b(already|exists|in use|duplicate|taken)\b", re.IGNORECASE)
 T = TypeVar("T")
 
 
@@ -119,8 +129,8 @@ def apply(ctx: Context, kind: Kind, want: Desired, allow: Callable[[Change], Non
     """
     first: Change | None = None
     before: Change | None = None
-    last: CloudError | None = None
-    for _ in range(ATTEMPTS):
+    gives_up = time.monotonic() + PATIENCE
+    for attempt in itertools.count(1):
         change = plan(ctx, kind, want)
         if change.action == "unchanged":
             assert change.found is not None
@@ -136,24 +146,44 @@ def apply(ctx: Context, kind: Kind, want: Desired, allow: Callable[[Change], Non
         first, before = first or change, change
         try:
             _write(ctx, change)
-        except (OutcomeUnknown, Conflict) as error:
-            # The answer was lost, or somebody was faster: look, for as long as a write may take to show.
-            last = error
-            done = _visible(ctx, kind, want, LOST_WITHIN)
-            if isinstance(error, Conflict) and change.found is None and done.found is None:
-                raise _hinted(kind, error) from None
-            continue
         except CloudError as error:
+            _look_up(ctx, change, error)
+            last = error
+        else:
+            break
+        if attempt >= ATTEMPTS and not (isinstance(last, OutcomeUnknown) and time.monotonic() + last.retry_after < gives_up):
+            raise Refused(f'The {kind.KIND} "{want.name}" could not be brought to the wanted state in {attempt} tries: '
+                          f"each time it was changed meanwhile or the answer was lost. Run again later. The last answer: {last}")
+        time.sleep(min(last.retry_after, max(0.0, gives_up - time.monotonic())))
+    done = _visible(ctx, kind, want, VISIBLE_WITHIN)
+    if done.found is None:
+        # The cloud said it exists: making it again would double it.
+        raise DeadlineExceeded(f'The {kind.KIND} "{want.name}" was created and does not show yet. Run this chapter again '
+                               "in a minute: it will be found.")
+    note = "written, not yet visible: " + ", ".join(d.key for d in done.differences) if done.differences else ""
+    return _outcome(done.found, first, done, note)
+
+
+def _look_up(ctx: Context, change: Change, error: CloudError) -> None:
+    """A write failed: look whether it was carried out after all, or somebody was faster, for as long as that may take to show.
+
+    Raises:
+        CloudError: it was refused, with a hint where we know one.
+        DeadlineExceeded: it may be on its way still, and the cloud would make a second one.
+    """
+    kind, want = change.kind, change.want
+    unknown, raced = isinstance(error, OutcomeUnknown), isinstance(error, Conflict)
+    if not unknown and not raced and not _THERE_ALREADY.search(f"{error.status} {error.code} {error}"):
+        raise _hinted(kind, error) from None
+    now = _visible(ctx, kind, want, LOST_WITHIN if unknown or raced else TAKEN_WITHIN)
+    if change.found is None and now.found is None:
+        if not unknown:
             raise _hinted(kind, error) from None
-        done = _visible(ctx, kind, want, VISIBLE_WITHIN)
-        if done.found is None:
-            # The cloud said it exists: making it again would double it.
-            raise DeadlineExceeded(f'The {kind.KIND} "{want.name}" was created and does not show yet. Run this chapter again '
-                                   "in a minute: it will be found.")
-        note = "written, not yet visible: " + ", ".join(d.key for d in done.differences) if done.differences else ""
-        return _outcome(done.found, first, done, note)
-    raise Refused(f'The {kind.KIND} "{want.name}" could not be brought to the wanted state in {ATTEMPTS} tries: '
-                  f"each time it was changed meanwhile or the answer was lost. Run again later. The last answer: {last}")
+        if not getattr(kind, "UNIQUE", True):
+            raise DeadlineExceeded(f'No answer came to the creation of the {kind.KIND} "{want.name}", and it does not show yet: it may be on its '
+                                   "way. It is not made again at once, because there could be two then. Run this chapter again in a minute.") from None
+    elif not unknown and not raced and now.differences == change.differences:
+        raise _hinted(kind, error) from None
 
 
 def _write(ctx: Context, change: Change) -> None:
@@ -163,7 +193,7 @@ def _write(ctx: Context, change: Change) -> None:
         else:
             change.kind.update(ctx, change.want, change.found, frozenset(d.key for d in change.differences))
     finally:
-        ctx.forget()  # whatever came of it; and what was read was filled in to be sent
+        ctx.forget(change.kind)  # whatever came of it; and what was read was filled in to be sent
 
 
 def _visible(ctx: Context, kind: Kind, want: Desired, seconds: float) -> Change:
@@ -200,8 +230,8 @@ def _refuse_strangers(ctx: Context, change: Change) -> None:
 def _hinted(kind: Kind, error: CloudError) -> CloudError:
     for pattern, hint in kind.HINTS:
         if re.search(pattern, f"{error.status} {error.code} {error}", re.IGNORECASE):
-            raise type(error)(f"{error} {hint}", cloud=error.cloud, status=error.status, code=error.code,
-                              correlation_id=error.correlation_id, call=error.call) from None
+            return type(error)(f"{error} {hint}", cloud=error.cloud, status=error.status, code=error.code,
+                               correlation_id=error.correlation_id, call=error.call)
     return error
 
 
@@ -221,6 +251,34 @@ def poll(ready: Callable[[], T | None], sentence: str, seconds: float, every: fl
     if value:
         return value
     raise DeadlineExceeded(sentence)
+
+
+@contextlib.contextmanager
+def alone(params: Params, seconds: float) -> Iterator[None]:
+    """Between looking whether an object exists and making it, no other run of this user on this machine may do the same for this partner.
+
+    Raises:
+        Refused: another run is at it, and has not ended within `seconds`.
+    """
+    from filelock import FileLock, Timeout
+
+    whose = f"{params.target}/{params.region.aws}/{params.slug}"  # what every chapter knows
+    try:
+        with FileLock(_locks() / hashlib.sha256(whose.encode()).hexdigest()[:32], timeout=seconds):
+            yield
+    except Timeout:
+        raise Refused(f"Another run for {params.partner} is changing the same objects, and has not ended within {seconds:.0f} "
+                      "seconds. Nothing was changed. Wait for its end, then run this chapter again.") from None
+
+
+def _locks() -> Path:
+    """A folder of this user's own for the lock files."""
+    whose = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "")  # a user may have no name in a container
+    folder = Path(tempfile.gettempdir()) / f"byoc-locks-{whose}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+        raise Refused(f"{folder} belongs to somebody else, so runs can't be kept from disturbing each other. Remove it, or set TMPDIR.")
+    return folder
 
 
 def _pauses(seconds: float, every: float) -> Iterator[float]:

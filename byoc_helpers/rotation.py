@@ -22,7 +22,7 @@ import time
 from .exceptions import NotYet, Refused
 from .params import password_problem
 from .resources import byoc_trunk, credential_list, sip_trunk
-from .resources.base import Context
+from .resources.base import Context, Found
 from .secrets import Secret
 
 SETTLE = {"sandbox": 0.0, "live": 60.0}  # seconds; an assumption, no vendor gives a figure
@@ -37,21 +37,19 @@ def generate() -> Secret:
             return Secret(value)
 
 
-def rotate(ctx: Context, new: Secret) -> list[str]:
-    """Change the digest password on both sides; returns what was done, a sentence a step.
+def prepare(ctx: Context) -> tuple[Found, str]:
+    """What must hold before the first change: the credential list as found, and the user the trunk signs in as; only reads.
 
     Raises:
         NotYet: chapters 03 and 04 have not been run.
         Refused: the trunk uses another user than the params, or other trunks use the same credential list.
-        DeadlineExceeded: the BYOC trunk did not come into service with the new user; nothing was taken away.
     """
     user = ctx.params.digest_username
-    second = f"{user[:27]}-next"
     users, trunk = ctx.require(credential_list), ctx.require(byoc_trunk)
     used = trunk.fields[byoc_trunk.USER]
     if user not in users.fields["users"]:
         raise NotYet(f'The credential list "{users.name}" has no user {user}: run chapter 03 first.')
-    if used not in (user, second):
+    if used not in (user, _second(user)):
         raise Refused(f'The BYOC trunk "{trunk.name}" signs in as {used}, the params say {user}. Nothing was changed. '
                       "Run chapter 04 first, or mend digest_username.")
     own = ctx.params.termination_uri.lower()
@@ -59,7 +57,23 @@ def rotate(ctx: Context, new: Secret) -> list[str]:
     if others:
         raise Refused(f'The credential list "{users.name}" also serves {", ".join(others)}: whoever signs in there as {user} would be '
                       "locked out. Nothing was changed. Give this partner a list of its own first.")
+    return users, used
 
+
+def _second(user: str) -> str:
+    return f"{user[:27]}-next"
+
+
+def rotate(ctx: Context, new: Secret) -> list[str]:
+    """Change the digest password on both sides; returns what was done, a sentence a step.
+
+    Raises:
+        NotYet, Refused: as `prepare`; nothing was changed.
+        DeadlineExceeded: the BYOC trunk did not come into service with the new user; nothing was taken away.
+    """
+    users, used = prepare(ctx)
+    user = ctx.params.digest_username
+    second = _second(user)
     done, credentials = [], users.raw.credentials
     if used == user:
         held = {c.username: c for c in credentials.list(page_size=100)}

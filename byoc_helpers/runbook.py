@@ -8,15 +8,11 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import functools
-import getpass
-import hashlib
+import itertools
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -41,13 +37,14 @@ from .display.pictures import Picture
 from .display.tables import Table, text
 from .display.waiting import waiting
 from .exceptions import CheckFailed, DeadlineExceeded, Forbidden, NotYet, ParamsError, Refused
-from .params import DEMO, Params, find_file, load, plain, validate, warnings
+from .params import DEMO, SECRET_KEYS, Params, find_file, load, plain, validate, warnings
+from .presence import DESTROY_VARIABLE, PLAN_VARIABLE
 from .redaction import guard_kernel
 from .regions import data_file
 from .resources.base import Context, Kind
+from .secrets import learn
 
 T = TypeVar("T")
-DESTROY_VARIABLE = "BYOC_DESTROY"  # the partner's name, set by `byoc destroy --yes`: the word a headless teardown needs
 WAIT = {"sandbox": 30.0, "live": 300.0}  # seconds for what the clouds do later
 
 
@@ -92,7 +89,9 @@ def open_chapter(name: str, namespace: Mapping[str, Any]) -> Runbook:
     elif "partner" in given:
         # Of another partner: what was not given takes its default, never the example's value that stands in the cell.
         values = {key: values[key] for key in given}
-    return Runbook(chapter, validate(values, source=source, only=chapter.fields))
+    params = validate(values, source=source, only=chapter.fields)
+    learn(getattr(params, key, "") for key in SECRET_KEYS)
+    return Runbook(chapter, params)
 
 
 def _from_file(values: Mapping[str, Any], given: list[str], source: str) -> dict[str, Any]:
@@ -204,6 +203,8 @@ class Runbook:
 
     @functools.cached_property
     def _approved(self) -> Callable[[reconcile.Change], None] | None:
+        if PLAN_VARIABLE not in os.environ:
+            return None
         from .plans import Approved  # that module makes plans with this one
 
         return Approved.of_environment(self.params)
@@ -296,8 +297,8 @@ class Runbook:
             return objects.plan_table(changes)
         if known and all(c.action == "unchanged" and c.found and not c.refused for c in known):
             return self._done([reconcile.Outcome(c.kind, c.want, c.found, "unchanged") for c in known if c.found], module)
-        self._ctx.forget()
-        with self._alone():
+        with reconcile.alone(self.params, WAIT[self.params.target]):
+            self._ctx.forget(module)
             return self._applied(module)
 
     def _applied(self, module: Kind) -> Table:
@@ -311,27 +312,6 @@ class Runbook:
         if not done:
             return Table(["Object", "Result"], [[module.KIND, "nothing asked for in the params"]])
         return objects.outcome_table(done)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Between looking whether an object exists and making it, no other run of this user may do the same for this partner.
-
-        Raises:
-            Refused: another run is at it, and does not end.
-        """
-        from filelock import FileLock, Timeout
-
-        p = self.params
-        whose = f"{p.target}/{p.region.aws}/{p.genesys_client_id}/{p.twilio_account_sid}/{p.slug}"
-        key = hashlib.sha256(whose.encode()).hexdigest()
-        folder = Path(tempfile.gettempdir()) / f"byoc-locks-{getpass.getuser()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        try:
-            with FileLock(folder / key[:32], timeout=WAIT[p.target]):
-                yield
-        except Timeout:
-            raise Refused(f"Another run for {p.partner} is changing the same objects, and has not ended within {WAIT[p.target]:.0f} "
-                          "seconds. Nothing was changed. Wait for its end, then run this chapter again.") from None
 
     def _with_permissions(self, error: Forbidden) -> Forbidden:
         needed = data_file("permissions.yaml")["chapters"][self.chapter.name]
@@ -372,20 +352,25 @@ class Runbook:
         """
         from .resources import location
 
+        looks = itertools.count()
+
         def verified() -> Any:
-            entity = self._ctx.require(location).raw
+            entity = location.read(self._ctx, home.id)
+            if entity is None:
+                raise CheckFailed(f'The location "{home.name}" was deleted meanwhile. Run this chapter again.')
             details = entity.address_verification_details
             tell(f"verification {details.status}" if details else "")
-            if details and details.status == "Failed":
+            if details and details.status == "Failed" and next(looks):  # a first look may still tell of the address before
                 raise CheckFailed(f'The address of location "{entity.name}" could not be verified: {self.params.street}, '
                                   f"{self.params.postal_code} {self.params.city}, {self.params.country}. Mend street, city, "
                                   "postal_code and country in the params so that they name a real place, and run this chapter again.")
             return entity if entity.address_verified else None
 
         self._ctx.refresh()
+        home = self._ctx.require(location)
         with waiting(f'Waiting for the address of "{self.params.location_name}"', WAIT[self.params.target]) as tell:
             entity = reconcile.poll(verified, f'The address of location "{self.params.location_name}" is still being verified. '
-                           "Run this chapter again in some minutes.", WAIT[self.params.target], again=self._ctx.forget)
+                           "Run this chapter again in some minutes.", WAIT[self.params.target], again=functools.partial(self._ctx.forget, location))
         address, details = entity.address, entity.address_verification_details
         rows = [["Address Verified", "addressVerified", text(bool(entity.address_verified))],
                 ["Verification", "addressVerificationDetails.status", text(details.status if details else None)],
@@ -402,23 +387,24 @@ class Runbook:
         from .resources import number_plans, outbound_route, site
 
         def plans() -> list[Any] | None:
-            found = number_plans.read(self._ctx, self._ctx.require(site).id)
+            found = number_plans.read(self._ctx, home.id)
             tell(f"{len(found)} so far")
             return found if number_plans.complete(found) else None
 
         self._ctx.refresh()
+        home, again = self._ctx.require(site), functools.partial(self._ctx.forget, number_plans)
         with waiting(f'Waiting for the default number plans of "{self.params.site_name}"', WAIT[self.params.target]) as tell:
             found = reconcile.poll(plans, f'Site "{self.params.site_name}" has no default number plans yet. Run this chapter '
                                    "again in a minute; if they never come, look at Telephony – Sites – Number Plans.",
-                                   WAIT[self.params.target], again=self._ctx.forget)
+                                   WAIT[self.params.target], again=again)
         count = sum(p.name not in {c.name for c in self.params.number_plans} for p in found)
 
         def route() -> bool:
-            return bool(outbound_route.read(self._ctx, self._ctx.require(site).id))
+            return bool(outbound_route.read(self._ctx, home.id))
 
         try:
             with waiting("Waiting for the first outbound route", WAIT[self.params.target] / 3):
-                reconcile.poll(route, "", WAIT[self.params.target] / 3, again=self._ctx.forget)
+                reconcile.poll(route, "", WAIT[self.params.target] / 3, again=again)
         except DeadlineExceeded:
             return f"{count} default number plans are there; no default outbound route appeared (some orgs have none)."
         return f"{count} default number plans and the site's first outbound route are there."
@@ -447,6 +433,7 @@ class Runbook:
         """
         from .resources import byoc_trunk
 
+        self._ctx.refresh()
         with waiting(f'Waiting for the trunk "{self.params.trunk_name}"', WAIT[self.params.target]) as tell:
             lines = byoc_trunk.wait_in_service(self._ctx, WAIT[self.params.target], tell)
         rows = [[text(t.name), text(t.edge.name if t.edge else None), text(bool(t.in_service)), text(bool(t.enabled)),
@@ -632,7 +619,7 @@ class Runbook:
         if self.planning:
             return "Plan: nothing is removed."
         self._confirm_removal()
-        with self._alone():
+        with reconcile.alone(self.params, WAIT[self.params.target]):
             self._removed = teardown.remove_all(self._ctx)
         return objects.removal_table(self._removed, tried=True)
 

@@ -17,18 +17,22 @@ import html
 import json
 import os
 import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
-from .exceptions import SecretError
+from .exceptions import NoSuchSecret, SecretError
 
 MASK = "********"
 SCHEMES = ("env", "file", "keyring", "practice")
-_REFERENCE = re.compile(r"^(env|file|keyring|practice):(\S.*)$")
+SHORTEST = 8  # characters: masking what is shorter would tear other words to pieces
+_REFERENCE = re.compile(r"(env):([A-Za-z_]\w*)|(file|keyring|practice):(\S.*)")
 
+_lock = threading.Lock()
 _known: set[str] = set()
-_pattern: re.Pattern[str] | None = None
+_pattern: re.Pattern[str] | None = None  # of all that is known; None: not made yet
 
 
 class Secret:
@@ -62,7 +66,7 @@ def check_reference(text: str) -> str:
     Raises:
         ValueError: it does not; the message never repeats the text, which may be the secret itself.
     """
-    if not _REFERENCE.match(text):
+    if not _REFERENCE.fullmatch(text):
         raise ValueError(
             "must be a reference to a secret, never the secret itself: "
             "env:NAME, file:PATH, keyring:SERVICE/USER or, for the practice clouds, practice:NAME."
@@ -76,21 +80,37 @@ def resolve(reference: str, *, key: str, whole: bool = False) -> Secret:
     Raises:
         SecretError: nothing is there; the sentence names the key, the reference and how to mend it.
     """
-    match = _REFERENCE.match(reference)
+    match = _REFERENCE.fullmatch(reference)
     if not match:
         raise SecretError(f"{key}: this is not a secret reference. Write env:NAME, file:PATH or keyring:SERVICE/USER.")
-    scheme, rest = match.groups()
+    scheme, rest = filter(None, match.groups())
     value = {"env": _env, "file": _whole if whole else _file, "keyring": _keyring, "practice": practice_value}[scheme](rest, key)
     if not value:
         raise SecretError(f"{key}: {reference} is there but empty. Put the secret in it.")
+    if len(value) < SHORTEST:
+        raise SecretError(f"{key}: {reference} holds fewer than {SHORTEST} characters, which could not be kept out of the records. "
+                          "Choose a longer secret.")
     return Secret(value)
+
+
+def learn(references: Iterable[str]) -> None:
+    """Mask what these point to from now on, before anybody asks for it; not the keychain, which may ask a person."""
+    for reference in references:
+        if reference.startswith(("env:", "file:")):
+            with contextlib.suppress(SecretError):
+                resolve(reference, key="")
 
 
 def _env(name: str, key: str) -> str:
     if name not in os.environ:
-        raise SecretError(f"{key}: environment variable {name} is not set. Set it before you start, e.g. "
-                          f"`read -rs {name} && export {name}`, which keeps it out of the shell's history.")
-    return os.environ[name]
+        raise NoSuchSecret(f"{key}: environment variable {name} is not set. Set it before you start, e.g. "
+                           f"`read -rs {name} && export {name}`, which keeps it out of the shell's history.")
+    value = os.environ[name].strip("\r\n")  # mounted secrets often end in a line break
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise SecretError(f"{key}: environment variable {name} is not UTF-8 text. Set it again.") from None
+    return value
 
 
 def _file(name: str, key: str) -> str:
@@ -102,6 +122,8 @@ def _whole(name: str, key: str) -> str:
     path = Path(name).expanduser()
     try:
         return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise NoSuchSecret(f"{key}: there is no file {name}. Make it a text file with the secret on its first line.") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SecretError(f"{key}: file {name} can't be read ({reason}). "
@@ -121,29 +143,51 @@ def _keyring(name: str, key: str) -> str:
         raise SecretError(f"{key}: the keychain could not be opened ({type(error).__name__}). "
                           "Unlock it, or use env: or file: on a machine without one.") from None
     if value is None:
-        raise SecretError(f"{key}: the keychain has no entry {service} / {user}. "
+        raise NoSuchSecret(f"{key}: the keychain has no entry {service} / {user}. "
                           f"Add it with `keyring set {service} {user}`.")
     return value
 
 
 def store(reference: str, secret: Secret, *, key: str) -> None:
-    """Put a secret where a keyring: reference points to.
+    """Put a secret where a keyring: reference points to, and see that it is kept there.
 
     Raises:
-        SecretError: it is another kind of reference, or the keychain refuses.
+        SecretError: it is another kind of reference, or the keychain refuses, keeps nothing, or is a plain file.
     """
-    scheme, _, rest = reference.partition(":")
-    service, _, user = rest.rpartition("/")
-    if scheme != "keyring" or not service or not user:
-        raise SecretError(f"{key}: {reference} is not the keychain's. Only keyring:SERVICE/USER can be written; the runbook writes "
-                          "no secret to a file.")
+    service, user = _entry(reference, key)
     import keyring
     from keyring.errors import KeyringError
 
+    backend = keyring.get_keyring()
+    plain = [type(b).__name__ for b in (backend, *getattr(backend, "backends", ())) if "Plaintext" in type(b).__name__]
+    if plain:
+        raise SecretError(f"{key}: the keychain here is {plain[0]}, a file that anybody can read. The runbook writes no secret to a file: "
+                          "install a keychain, or keep the secret in env: or file: yourself.")
     try:
         keyring.set_password(service, user, secret.reveal())
+        kept = keyring.get_password(service, user)
     except KeyringError as error:
         raise SecretError(f"{key}: the keychain could not be written ({type(error).__name__}). Unlock it, or install one.") from None
+    if kept != secret.reveal():
+        raise SecretError(f"{key}: the keychain here ({type(backend).__module__}) does not keep what it is given. Install one, or use env: or file:.")
+
+
+def writable(reference: str, *, key: str) -> None:
+    """Can `store` be asked to write there? Looks at the reference alone.
+
+    Raises:
+        SecretError: it is no keyring: reference.
+    """
+    _entry(reference, key)
+
+
+def _entry(reference: str, key: str) -> tuple[str, str]:
+    scheme, _, rest = reference.partition(":")
+    service, _, user = rest.rpartition("/")
+    if scheme != "keyring" or not service or not user:
+        shown = f"{reference} is not the keychain's. " if _REFERENCE.fullmatch(reference) else ""
+        raise SecretError(f"{key}: {shown}Only keyring:SERVICE/USER can be written; the runbook writes no secret to a file.")
+    return service, user
 
 
 def forget(reference: str) -> None:
@@ -163,13 +207,24 @@ def practice_value(name: str, key: str = "") -> str:
 
 
 def remember(value: str) -> None:
-    """Mask this value, as it is and as URLs, HTML, JSON and `repr` write it, in everything shown from now on."""
+    """Mask this value in everything shown from now on: as it is, line by line, and as URLs, HTML, JSON, Base64 and Python write it."""
     global _pattern
-    if len(value) < 4:
-        return
-    _known.update({value, quote(value, safe=""), html.escape(value), html.escape(value, quote=False), repr(value)[1:-1],
-                   json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]})
-    _pattern = re.compile("|".join(re.escape(v) for v in sorted(_known, key=len, reverse=True)))
+    wholes = {value, value.strip(), *(line.strip() for line in value.splitlines() if len(line.strip()) >= SHORTEST)}
+    forms = {v for v in wholes if len(v) >= SHORTEST}
+    forms |= {base64.b64encode(v.encode("utf-8", "replace")).decode().rstrip("=") for v in forms}
+    for _ in range(2):  # JSON in HTML, a URL in JSON, …
+        forms |= {spelt(form) for form in forms for spelt in _SPELLINGS}
+    with _lock:
+        _known.update(forms)
+        _pattern = None
+
+
+_SPELLINGS: tuple[Callable[[str], str], ...] = (
+    quote, lambda v: quote(v, safe=""), quote_plus, lambda v: re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), quote(v, safe="")),
+    html.escape, lambda v: html.escape(v, quote=False), lambda v: v.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;"),
+    lambda v: repr(v)[1:-1], lambda v: ascii(v)[1:-1], lambda v: repr(v.encode("utf-8", "replace"))[2:-1],
+    lambda v: json.dumps(v)[1:-1], lambda v: json.dumps(v, ensure_ascii=False)[1:-1],
+)
 
 
 def remember_basic(user: str, password: str) -> None:
@@ -179,12 +234,56 @@ def remember_basic(user: str, password: str) -> None:
 
 def redact(value: Any) -> Any:
     """`value` with every known secret replaced by the mask; walks dicts, lists and tuples."""
-    if _pattern is None:
-        return value
+    pattern = _masked()
+    return value if pattern is None else _redact(value, pattern)
+
+
+def unfinished(text: str) -> int:
+    """How many characters at the end of `text` may be the beginning of a known secret."""
+    with _lock:
+        forms = tuple(_known)
+    return max((n for form in forms for n in range(min(len(form) - 1, len(text)), 0, -1) if text.endswith(form[:n])), default=0)
+
+
+def _masked() -> re.Pattern[str] | None:
+    global _pattern
+    with _lock:
+        if _pattern is None and _known:
+            _pattern = re.compile("|".join(re.escape(v) for v in sorted(_known, key=len, reverse=True)))
+        return _pattern
+
+
+def _redact(value: Any, pattern: re.Pattern[str]) -> Any:
     if isinstance(value, str):
-        return _pattern.sub(MASK, value)
+        return _mask(value, pattern)
     if isinstance(value, dict):
-        return {redact(k): redact(v) for k, v in value.items()}
+        return {_redact(k, pattern): _redact(v, pattern) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(redact(v) for v in value)
+        masked = [_redact(v, pattern) for v in value]
+        return type(value)(*masked) if hasattr(value, "_fields") else type(value)(masked)
     return value
+
+
+def _mask(text: str, pattern: re.Pattern[str]) -> str:
+    if not pattern.search(text):
+        return text
+    pieces, done = [], 0
+    for start, end in _places(text):
+        pieces += [text[done:start], MASK]
+        done = end
+    return "".join([*pieces, text[done:]])
+
+
+def _places(text: str) -> Iterator[tuple[int, int]]:
+    """Where known secrets stand, those that overlap as one."""
+    with _lock:
+        forms = tuple(_known)
+    found = sorted((match.start(), match.start() + len(form)) for form in forms if form in text
+                   for match in re.finditer(f"(?={re.escape(form)})", text))
+    start, end = found[0]
+    for begins, ends in found[1:]:
+        if begins >= end:
+            yield start, end
+            start, end = begins, ends
+        end = max(end, ends)
+    yield start, end

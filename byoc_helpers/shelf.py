@@ -40,10 +40,15 @@ class Shelf:
     def _store(self) -> tuple[Any, str]:
         import fsspec
 
-        try:
-            fs, root = fsspec.core.url_to_fs(self.address, use_listings_cache=False, skip_instance_cache=True)
-        except (ImportError, ValueError) as error:
-            raise RecordError(f"--out {self.address}: {error}") from None
+        scheme, _, rest = self.address.partition("://")
+        if "@" in rest.partition("/")[0]:
+            raise RecordError(f"--out {scheme}://…: no user or password belongs in an address, which stands in records and on the command line. "
+                              "Give them where the store's own library looks for them.")
+        with self._explained():
+            try:
+                fs, root = fsspec.core.url_to_fs(self.address, use_listings_cache=False, skip_instance_cache=True)
+            except (ImportError, ValueError) as error:
+                raise RecordError(f"--out {self.address}: {error}") from None
         return fs, root
 
     def check(self) -> None:

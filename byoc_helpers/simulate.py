@@ -19,6 +19,8 @@ def read_dialplan(ctx: Context) -> Dialplan:
         CheckFailed: its location has no country.
     """
     home = ctx.require(site)
+    ctx.ahead(lambda: outbound_route.read(ctx, home.id), lambda: number_plans.read(ctx, home.id), lambda: _country(ctx, home.raw),
+              lambda: _edges(ctx), lambda: byoc_trunk.all_lines(ctx))
     routes = outbound_route.read(ctx, home.id)
     bases = list(dict.fromkeys(t.id for r in routes for t in r.external_trunk_bases or ()))
     names, states = _trunks(ctx, bases)
@@ -54,16 +56,21 @@ def _country(ctx: Context, entity: Any) -> str:
     return address.country
 
 
+def _edges(ctx: Context) -> list[Any]:
+    return ctx.once("edges", lambda: [e for e in pages(ctx.clouds.genesys.telephony.get_telephony_providers_edges) if alive(e)])
+
+
 def _trunks(ctx: Context, bases: list[str]) -> tuple[dict[str, str], tuple[TrunkState, ...]]:
     """Names of the trunk settings by id, and how their lines, one an edge, are."""
     if not bases:
         return {}, ()
-    telephony = ctx.clouds.genesys.telephony
-    edges = {e.id: e.name for e in pages(telephony.get_telephony_providers_edges) if alive(e)}
+    edges = {e.id: e.name for e in _edges(ctx)}
     names: dict[str, str] = {}
     states = []
     for base in bases:
-        names[base] = byoc_trunk.read(ctx, base).name
+        if (held := byoc_trunk.read(ctx, base)) is None:
+            continue  # deleted a moment ago
+        names[base] = held.name
         mine = byoc_trunk.lines(ctx, base)
         serving = tuple(sorted(edges.get(t.edge.id) or t.edge.name or t.edge.id for t in mine if t.in_service and t.edge))
         states.append(TrunkState(names[base], any(t.enabled for t in mine), bool(serving) if mine else None, serving))
@@ -78,6 +85,6 @@ def trunk_settings(ctx: Context, name: str) -> dict[str, Any]:
     """
     routes = outbound_route.read(ctx, ctx.require(site).id)
     for id in dict.fromkeys(t.id for r in routes for t in r.external_trunk_bases or ()):
-        if (base := byoc_trunk.read(ctx, id)).name == name:
+        if (base := byoc_trunk.read(ctx, id)) and base.name == name:
             return byoc_trunk.settings(base)
     raise NotYet(f'No route of the site leads to the trunk "{name}": see chapter 05.')

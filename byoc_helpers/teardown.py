@@ -7,11 +7,21 @@ for a while, then named with what uses it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from . import chapters
-from .exceptions import CheckFailed, CloudError, DeadlineExceeded, NotFound, NotYet, OutcomeUnknown, Refused
+from .exceptions import (
+    CheckFailed,
+    CloudError,
+    DeadlineExceeded,
+    NotFound,
+    NotYet,
+    OutcomeUnknown,
+    Refused,
+    Unauthorized,
+)
 from .reconcile import poll
 from .resources.base import Context, Desired, Found, Kind, Removable
 
@@ -37,14 +47,33 @@ def listing(ctx: Context) -> list[Removal]:
 
 
 def remove_all(ctx: Context) -> list[Removal]:
-    """Do what `listing` says, object by object; what can't be removed is named in `obstacle`, and the rest goes on."""
-    done = []
+    """Do what `listing` says, object by object; what can't be removed is named in `obstacle`, and the rest goes on.
+
+    What a removal brings to light is done, too: classifications that a route had lent are given back once ours is gone.
+
+    Raises:
+        Unauthorized: a cloud no longer accepts the credentials.
+    """
+    done: list[Removal] = []
     for kind, want in _wanted(ctx):
-        ctx.forget()
-        removal = _consider(ctx, kind, want)
-        if removal is not None:
-            done.append(removal if removal.plan.action == "leave" else _remove(ctx, removal))
+        removal = _next(ctx, kind, want)
+        if removal and removal.plan.action == "leave":
+            done.append(removal)
+            continue
+        while removal and removal.plan.action != "leave":
+            done.append(removal if removal.obstacle else _remove(ctx, removal))
+            removal = _next(ctx, kind, want) if done[-1].done else None
     return done
+
+
+def _next(ctx: Context, kind: Kind, want: Desired) -> Removal | None:
+    ctx.forget()
+    try:
+        return _consider(ctx, kind, want)
+    except Unauthorized:
+        raise
+    except CloudError as error:
+        return Removal(kind, want, Found("", want.name, {}, False), Removable("delete"), obstacle=f"{error} Run the teardown again later.")
 
 
 def _wanted(ctx: Context) -> Iterator[tuple[Kind, Desired]]:
@@ -60,49 +89,68 @@ def _wanted(ctx: Context) -> Iterator[tuple[Kind, Desired]]:
 
 def _consider(ctx: Context, kind: Kind, want: Desired) -> Removal | None:
     try:
-        found = kind.find(ctx, want)
-    except NotYet:  # what it was part of is gone, and it with that
+        found = _found(ctx, kind, want)
+        if found is None:
+            return None
+        if found.marked is False:
+            return Removal(kind, want, found, Removable("leave", "not made by the runbook for this partner"))
+        if found.marked == "adopted":
+            return Removal(kind, want, found, Removable("leave", "taken over by the runbook, not made by it"))
+        judge = getattr(kind, "removal", lambda *_: Removable("delete"))
+        verdict = judge(ctx, want, found)
+        return Removal(kind, want, found, verdict) if verdict else None
+    except NotFound:  # listed still, and gone
         return None
     except (Refused, CheckFailed) as error:
         return Removal(kind, want, Found("", want.name, {}, False), Removable("leave", str(error)))
-    if found is None:
-        return None
-    if found.marked is False:
-        return Removal(kind, want, found, Removable("leave", "not made by the runbook for this partner"))
-    if found.marked == "adopted":
-        return Removal(kind, want, found, Removable("leave", "taken over by the runbook, not made by it"))
-    judge = getattr(kind, "removal", lambda *_: Removable("delete"))
-    verdict = judge(ctx, want, found)
-    return Removal(kind, want, found, verdict) if verdict else None
+
+
+def _found(ctx: Context, kind: Kind, want: Desired) -> Found | None:
+    """The object, or what it leaves to be put right; None: neither, or what it was part of is gone, and it with that."""
+    for look in (kind.find, getattr(kind, "left_over", None)):
+        with contextlib.suppress(NotYet):
+            if look and (found := look(ctx, want)):
+                return found
+    return None
 
 
 def _remove(ctx: Context, removal: Removal) -> Removal:
     kind, want, seconds = removal.kind, removal.want, WAIT[ctx.params.target]
-    refused: list[CloudError] = []
+    troubles: list[CloudError] = []
+
+    def left() -> Removal | None:
+        ctx.forget()
+        now = _consider(ctx, kind, want)
+        same = now is not None and (now.plan.action, now.found.id) == (removal.plan.action, removal.found.id)
+        return now if same else None
 
     def gone() -> bool:
-        ctx.forget()
-        left = _consider(ctx, kind, want)
-        return left is None or left.plan.action == "leave" or (left.plan.action, left.found.id) != (removal.plan.action, removal.found.id)
+        return left() is None
 
     def asked() -> bool:
-        if gone():
+        now = left()
+        if now is None:
             return True
         try:
-            kind.remove(ctx, want, removal.found)
-        except (NotFound, OutcomeUnknown):
+            kind.remove(ctx, want, now.found)
+        except NotFound:
             pass  # looked up below
         except CloudError as error:
-            if error.status not in (400, 409):
+            if not isinstance(error, OutcomeUnknown) and error.status not in (400, 409):
                 raise
-            refused.append(error)  # still in use, or changed meanwhile
+            troubles.append(error)  # still in use, changed meanwhile, or no answer: looked up, and asked for again
             return False
         return True
 
     try:
         poll(asked, "", seconds)
+        troubles.clear()
         poll(gone, "", seconds)
     except DeadlineExceeded:
-        said = str(refused[-1]) if refused else "It was deleted, and still shows."
+        said = str(troubles[-1]) if troubles else "It was deleted, and still shows."
         return replace(removal, obstacle=f"{said} Run the teardown again later.")
+    except Unauthorized:
+        raise
+    except CloudError as error:
+        return replace(removal, obstacle=f"{error} Run the teardown again later.")
     return replace(removal, done=True)

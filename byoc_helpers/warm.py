@@ -6,8 +6,11 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import io
 import re
 import sys
+import tokenize
+from importlib.resources import files
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -73,17 +76,20 @@ from .clouds.transport import trusted
 from .regions import data_file, edges, regions
 
 for _name in ("IPython.core.completerlib", "IPython.core.magics", "IPython.core.oinspect", "IPython.extensions.storemagic",
-              SDK, "byoc_helpers.runbook", "byoc_helpers.sandbox.launch", "httpcore", "ipykernel.debugger", "ipykernel.iostream",
+              SDK, "byoc_helpers.runbook", "byoc_helpers.call_path", "byoc_helpers.sandbox.launch", "filelock", "httpcore", "ipykernel.debugger", "ipykernel.iostream",
               "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell", "pdb", "psutil", "sqlite3",
               "tornado.platform.asyncio", "twilio.rest.api.v2010", "twilio.rest.trunking.v1",
               *(f"{SDK}.apis.{_api}_api" for _api in ("architect", "authorization", "locations", "telephony_providers_edge", "users")),
               *(f"byoc_helpers.resources.{_kind}" for _chapter in CHAPTERS for _kind in _chapter.kinds)):
     importlib.import_module(_name)
 
-# What the first use would read: tables of regions, countries and numbers, the certificates to trust.
-regions(), edges(), data_file("permissions.yaml"), trusted()
+# What the first use would read or compile: the data files, tables of countries and numbers, the certificates to trust, Python's tokens.
+for _file in files("byoc_helpers").joinpath("data").iterdir():
+    data_file(_file.name)
+regions(), edges(), trusted()
 pycountry.countries.get(alpha_2="FR")
-phonenumbers.is_possible_number(phonenumbers.parse("+33123456789"))
+phonenumbers.is_valid_number(phonenumbers.parse("+33123456789"))
+list(tokenize.generate_tokens(io.StringIO("x = 1").readline))
 
 
 # Frozen objects are not visited by the collector, so that their pages stay shared after a fork.

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -21,6 +22,7 @@ from orgs import BYOC
 from rich.console import Console
 
 from byoc_helpers import batch
+from byoc_helpers.audit import manifest
 from byoc_helpers.chapters import CHAPTERS, find_chapter
 from byoc_helpers.display.progress import Progress
 from byoc_helpers.exceptions import ParamsError
@@ -96,17 +98,27 @@ def test_resuming_begins_at_the_first_chapter_not_passed(partners, tmp_path):
     assert changed.chapters[0].chapter == "04_byoc_trunk"
 
 
-def test_a_kernel_sees_its_own_partners_secrets_only(partners, tmp_path):
+def test_a_kernel_sees_its_own_partners_secrets_only(partners, tmp_path, monkeypatch):
+    """Not the key that signs its record, nor what the caller of a single partner's run hides."""
     folder = partners(2)
+    monkeypatch.setenv("BATCH_KEY", manifest.new_key()[0].reveal())
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
     cells = [nbformat.v4.new_code_cell("partner: str = ''", metadata={"tags": ["parameters"]}),
              nbformat.v4.new_code_cell("import os; print(sorted(k for k in os.environ if k.startswith('BATCH_')))")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "x", "language": "python"}}),
                    notebooks / "01_precheck.ipynb")
-    results = batch.run_all(load_all([folder]), batch.Run(tmp_path / "out", CHAPTERS[:1], notebooks=notebooks), jobs=2)
+    loaded, plan = load_all([folder]), batch.Run(tmp_path / "out", CHAPTERS[:1], notebooks=notebooks, sign="env:BATCH_KEY")
+    results = [*batch.run_all(loaded, plan, jobs=2), *batch.run_all(loaded[:1], replace(plan, hidden=frozenset({"BATCH_0", "BATCH_1"})))]
     shown = [nbformat.read(Path(r.record, r.chapters[0].notebook), 4).cells[-1].outputs[0].text for r in results]
-    assert shown == ["['BATCH_0']\n", "['BATCH_1']\n"]
+    assert shown == ["['BATCH_0']\n", "['BATCH_1']\n", "['BATCH_0']\n"]
+
+
+def test_a_parameter_that_holds_a_secret_is_refused(partners):
+    folder = partners(1, p0={"caller_name": password(0)})
+    with pytest.raises(ParamsError, match="caller_name: it holds a secret") as error:
+        load_all([folder])
+    assert password(0) not in str(error.value)
 
 
 def test_any_executor_will_do(partners, tmp_path):

@@ -73,7 +73,7 @@ def test_a_right_file(demo):
 
 
 def test_live_needs_the_flag(spoilt):
-    path = spoilt(target="live", genesys_client_id="x", genesys_client_secret="env:S", twilio_account_sid="AC" + "0" * 32,
+    path = spoilt(target="live", genesys_client_id="0a1b2c3d-0000-4000-8000-00000000000a", genesys_client_secret="env:S", twilio_account_sid="AC" + "0" * 32,
                   twilio_api_key_secret="env:S", digest_password="env:S")
     done = byoc("run", path, S="Long3noughSecret")
     assert done.returncode == 1 and "Add --live" in done.stderr

@@ -48,3 +48,13 @@ def test_whatever_an_org_holds_stays_text_in_every_table():
     for table in shown:
         cells = [c for row in csv.reader(io.StringIO(table.csv())) for c in row]
         assert not [c for c in cells if re.match(r"[=@]|[+-](?![0-9]+$)", c)]
+
+
+def test_nothing_a_cloud_says_moves_the_cursor_or_turns_a_line():
+    table = Table(["Name"], [["a\x1b[2K\x1b[1Ab"], ["x\u202ey"], ["\x1b]52;c;aGk=\x07"]], "cap\x1b[0m")
+    for shown in (repr(table), table._repr_html_()):
+        assert not set(shown) & {"\x1b", "\u202e", "\x07"} and shown.count("\ufffd") == 6
+
+
+def test_full_width_signs_are_no_formulas_either():
+    assert Table(["a"], [["＝1+1"], ["=1"]]).csv().splitlines()[1:] == ["'＝1+1", "'=1"]

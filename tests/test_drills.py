@@ -194,7 +194,7 @@ def test_live_is_refused_before_anything_is_called(monkeypatch):
 
 def test_a_params_file_that_was_turned_to_live_or_to_another_partner_is_refused():
     drill = fresh("1")
-    live = {"target": "live", "genesys_client_id": "x", "genesys_client_secret": "env:X", "twilio_account_sid": "AC" + "0" * 32, "twilio_api_key_secret": "env:X",
+    live = {"target": "live", "genesys_client_id": "0a1b2c3d-0000-4000-8000-00000000000a", "genesys_client_secret": "env:X", "twilio_account_sid": "AC" + "0" * 32, "twilio_api_key_secret": "env:X",
             "digest_password": "env:X"}
     text = drill.path.read_text("utf-8")
     for key, value in live.items():

@@ -160,7 +160,7 @@ def test_a_weak_password_is_refused_without_being_shown(demo, monkeypatch):
 
 def test_a_reference_that_points_nowhere(demo):
     values = yaml.safe_load(demo.read_text("utf-8"))
-    for reference, said in {"env:NOT_SET_ANYWHERE": "is not set", "file:/no/such/file": "can't be read"}.items():
+    for reference, said in {"env:NOT_SET_ANYWHERE": "is not set", "file:/no/such/file": "there is no file"}.items():
         with pytest.raises(SecretError, match=said) as error:
             digest_password(validate({**values, "digest_password": reference}, source="x"))
         assert "digest_password" in str(error.value)

@@ -52,6 +52,7 @@ class FakeKind:
 @pytest.fixture
 def ctx(monkeypatch):
     monkeypatch.setattr(reconcile, "LOST_WITHIN", 0.2)
+    monkeypatch.setattr(reconcile, "TAKEN_WITHIN", 0.0)
     return Context(SimpleNamespace(partner="A", adopt=False), None)  # type: ignore[arg-type]
 
 
@@ -159,7 +160,32 @@ def test_an_error_gets_its_hint(ctx):
     assert error.value.code == "21248"
 
 
-def test_endless_trouble_ends_in_a_sentence(ctx):
+def test_lost_answers_are_a_matter_of_time_not_of_number(ctx):
+    kind = FakeKind()
+    kind.before = [OutcomeUnknown("lost", retry_after=0.01)] * 6
+    assert reconcile.apply(ctx, kind, WANT).action == "created"
+
+
+def test_what_the_cloud_would_double_is_not_made_again_at_once(ctx):
+    """Slow is not lost: the first request may be on its way still."""
+    kind = FakeKind()
+    kind.UNIQUE, kind.before = False, [OutcomeUnknown("lost")]
+    with pytest.raises(DeadlineExceeded, match=r"may be on its way.*Run this chapter again in a minute"):
+        reconcile.apply(ctx, kind, WANT)
+    assert kind.writes == []
+
+
+@pytest.mark.parametrize("error", [CloudError("Twilio answered 400 21248 to POST /v1/Trunks: Domain taken.", status=400, code="21248"),
+                                   CloudError("Genesys Cloud answered 400 bad.request: that name already exists.", status=400, code="bad.request")])
+def test_somebody_faster_made_it(ctx, error):
+    kind = FakeKind()
+    kind.before, kind.meanwhile = [error], {"a": 1, "b": ("p", "q")}
+    assert reconcile.apply(ctx, kind, WANT).action == "created"
+    assert kind.writes == []
+
+
+def test_endless_trouble_ends_in_a_sentence(ctx, monkeypatch):
+    monkeypatch.setattr(reconcile, "PATIENCE", 0.5)
     kind = FakeKind()
     kind.before = [OutcomeUnknown("lost")] * 10
     with pytest.raises(Refused, match="Run again later"):

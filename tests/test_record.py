@@ -40,8 +40,9 @@ def made(tmp_path, demo, monkeypatch):
     (tmp_path / "key.pub").write_bytes(public)
 
     def make(signed, name=STAMP):
-        folder = tmp_path / "out" / "acme" / name
+        folder = tmp_path / "out" / load(demo).slug / name
         folder.mkdir(parents=True)
+        monkeypatch.setattr(manifest, "_now", lambda: f"{name[:10]}T{name[11:19].replace('-', ':')}.250Z")
         record = manifest.Record(folder, load(demo), mode="apply", plan="ab" * 32, sign="env:SIGNING_KEY" if signed else "")
         for file, data in FILES.items():
             (folder / file).write_bytes(data)
@@ -52,9 +53,10 @@ def made(tmp_path, demo, monkeypatch):
     return make
 
 
-@pytest.mark.parametrize("signed", [False, True])
-def test_one_byte_changed_anywhere_is_named(signed, made):
+@pytest.mark.parametrize(("signed", "checked"), [(False, False), (True, True), (True, False)])
+def test_one_byte_changed_anywhere_is_named(signed, checked, made):
     folder, key = made(signed)
+    key = key if checked else None
     assert manifest.verify(folder, key).findings == ()
     chance = random.Random(3)
     for file in sorted(folder.iterdir()):
@@ -85,6 +87,11 @@ def test_missing_extra_renamed_and_linked_files(made, tmp_path):
     (folder / "more").mkdir()
     assert manifest.verify(folder).findings == ("more is not of the record.",)
     (folder / "more").rmdir()
+    shutil.move(folder / manifest.MANIFEST, tmp_path / "m")
+    (folder / manifest.MANIFEST).symlink_to(tmp_path / "m")
+    assert manifest.verify(folder).findings == (f"{manifest.MANIFEST} is not a plain file.",)
+    (folder / manifest.MANIFEST).unlink()
+    shutil.move(tmp_path / "m", folder / manifest.MANIFEST)
     for name in (manifest.MANIFEST, manifest.SUM):
         shutil.move(folder / name, tmp_path / name)
         assert any(name in f and "missing" in f for f in manifest.verify(folder).findings)
@@ -126,17 +133,19 @@ def test_what_the_signature_is_worth(made, tmp_path, monkeypatch):
     (said,) = manifest.verify(folder, manifest.public_key(tmp_path / "other.pub")).findings
     assert "signed with another key" in said
     (folder / manifest.ENVELOPE).unlink()
-    assert manifest.verify(folder, key).findings == (f"{manifest.ENVELOPE} is missing: the record is not signed, or its signature was removed.",)
-    assert manifest.verify(folder).signed == "not signed: shows accidents, not forgery"
+    gone = f"{manifest.ENVELOPE} is missing: the record was signed."
+    assert manifest.verify(folder, key).findings == (gone, f"{manifest.ENVELOPE} is missing: the record is not signed, or its signature was removed.")
+    assert manifest.verify(folder).findings == (gone,)
+    assert made(False, "2026-01-02T03-04-07Z")[0] and manifest.verify(folder.with_name("2026-01-02T03-04-07Z")).signed == "not signed: shows accidents, not forgery"
 
     # A forger without the key can make checksums fit, but no signature.
     forged, key = made(True, "2026-01-02T03-04-06Z")
     data = (forged / manifest.MANIFEST).read_bytes().replace(b'"status": "passed"', b'"status": "failed"')
     (forged / manifest.MANIFEST).write_bytes(data)
-    (forged / manifest.SUM).write_text(f"{hashlib.sha256(data).hexdigest()}  {manifest.MANIFEST}\n")
     envelope = json.loads((forged / manifest.ENVELOPE).read_bytes())
     envelope["payload"] = base64.b64encode(data).decode()
     (forged / manifest.ENVELOPE).write_bytes(json.dumps(envelope, indent=1, sort_keys=True).encode() + b"\n")
+    (forged / manifest.SUM).write_text("".join(f"{hashlib.sha256((forged / name).read_bytes()).hexdigest()}  {name}\n" for name in (manifest.MANIFEST, manifest.ENVELOPE)))
     assert manifest.verify(forged, key).findings == (f"{manifest.ENVELOPE} was changed: the signature does not hold.",)
 
 
@@ -178,7 +187,7 @@ def test_secrets_in_what_is_said_are_masked(tmp_path, demo):
 
 
 def test_a_run_that_is_killed_leaves_a_record_that_says_so(tmp_path, demo):
-    folder = tmp_path / STAMP
+    folder = tmp_path / "a-record"
     folder.mkdir()
     child = os.fork()
     if child == 0:
@@ -194,7 +203,30 @@ def test_a_run_that_is_killed_leaves_a_record_that_says_so(tmp_path, demo):
     assert verdict.findings[1:] == ("02_location_site.partial.ipynb is not of the record.",)
 
 
-@pytest.mark.parametrize("value", ["no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
+def test_a_copy_in_another_place_is_named(made, tmp_path):
+    """A good record of one run must not pass for the record of another run, nor of another partner."""
+    folder, key = made(True)
+    later = shutil.copytree(folder, folder.with_name("2027-09-09T09-09-09Z"))
+    (said,) = manifest.verify(later, key).findings
+    assert said == "The folder is named 2027-09-09T09-09-09Z, but the run it holds began at 2026-01-02T03:04:05.250Z: it was renamed, or copied over another one."
+    theirs = shutil.copytree(folder, tmp_path / "out" / "globex" / STAMP)
+    (said,) = manifest.verify(theirs, key, partner=True).findings
+    assert said == "The folder lies in globex, but the run it holds is of PartnerABC: it was moved, or copied."
+    assert manifest.verify(theirs, key).whole  # looked at alone, as an auditor's copy
+    done = byoc("verify", tmp_path / "out", "--key", tmp_path / "key.pub")
+    assert done.exit_code == 1 and done.output.count("NOT WHOLE") == 2
+    shutil.move(later, folder.with_name("kept"))
+    assert byoc("verify", folder.parent, "--key", tmp_path / "key.pub").output.count("whole; signed") == 2
+
+
+def test_a_name_that_would_write_a_line_of_its_own(made):
+    folder, _ = made(False)
+    (folder / "a\n\x1b[2Kout: whole; signed with the key; the run passed").write_bytes(b"")
+    done = byoc("verify", folder)
+    assert done.exit_code == 1 and "\x1b" not in done.output and len(done.output.splitlines()) == 2
+
+
+@pytest.mark.parametrize("value", ["no key at all", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
 def test_a_key_that_is_none(value, tmp_path, demo, monkeypatch):
     monkeypatch.setenv("SIGNING_KEY", value)
     with pytest.raises(SecretError, match="holds no Ed25519 private key in PEM") as error:

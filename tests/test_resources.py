@@ -370,7 +370,7 @@ def test_waiting_for_a_trunk_has_an_end(partner, monkeypatch):
 def test_nothing_is_asked_of_a_live_cloud_without_addresses(partner, monkeypatch):
     from byoc_helpers.clouds import Clouds
 
-    live = partner(target="live", signalling_scope="all", genesys_client_id="x", genesys_client_secret="env:S", twilio_account_sid="AC" + "0" * 32,
+    live = partner(target="live", signalling_scope="all", genesys_client_id="0a1b2c3d-0000-4000-8000-00000000000a", genesys_client_secret="env:S", twilio_account_sid="AC" + "0" * 32,
                    twilio_api_key_secret="env:S", digest_password="env:S")
     with pytest.raises(ParamsError, match="List them"):
         Clouds(live).signalling_addresses()

@@ -163,10 +163,39 @@ def test_a_new_password_of_the_operators_own(tmp_path, monkeypatch):
     path.write_text(yaml.safe_dump(params.model_dump(exclude_defaults=True), allow_unicode=True, sort_keys=False), "utf-8")
     code, said = byoc("password", "rotate", path)
     assert code == 1 and "which the runbook can't write" in said and "--new env:NAME" in said
-    monkeypatch.setenv("WEAK", "weak")
+    monkeypatch.setenv("WEAK", "weakweakweak")
     code, said = byoc("password", "rotate", path, "--new", "env:WEAK")
     assert code == 1 and "too weak" in said
     do(params, "02", "03", "04")
     monkeypatch.setenv("FRESH", NEW)
     code, said = byoc("password", "rotate", path, "--new", "env:FRESH")
     assert code == 0 and f"put the new password where the params point to: {params.digest_password}" in said and NEW not in said
+
+
+def test_a_keychain_that_is_locked_loses_nothing(keychain, tmp_path, monkeypatch):
+    """A rotation broke off; its new password is the only one that some edge may be using."""
+    import keyring
+    from keyring.errors import KeyringLocked
+
+    keychain[("byoc", "acme")], keychain[("byoc", "acme.next")] = "OldPassword123", "HalfRotated1234"
+    path = tmp_path / "chain.yaml"
+    path.write_text(yaml.safe_dump(partner_maker("Locked")(digest_password="keyring:byoc/acme").model_dump(exclude_defaults=True), allow_unicode=True), "utf-8")
+    open_again = keyring.get_password
+
+    def locked(service, user):
+        if user == "acme.next":
+            raise KeyringLocked("locked")
+        return open_again(service, user)
+    monkeypatch.setattr(keyring, "get_password", locked)
+    code, said = byoc("password", "rotate", path)
+    assert code == 1 and "could not be opened" in said
+    assert keychain == {("byoc", "acme"): "OldPassword123", ("byoc", "acme.next"): "HalfRotated1234"}
+
+
+def test_a_new_password_is_kept_only_once_nothing_stands_in_the_way(keychain, tmp_path):
+    keychain[("byoc", "acme")] = "OldPassword123"
+    path = tmp_path / "chain.yaml"
+    path.write_text(yaml.safe_dump(partner_maker("Toosoon")(digest_password="keyring:byoc/acme").model_dump(exclude_defaults=True), allow_unicode=True), "utf-8")
+    code, said = byoc("password", "rotate", path)
+    assert code == 1 and "run chapter 03 first" in said
+    assert keychain == {("byoc", "acme"): "OldPassword123"}

@@ -9,10 +9,11 @@ import yaml
 from orgs import ALL, do, partner_maker, snapshot
 from typer.testing import CliRunner
 
-from byoc_helpers import batch, plans
+from byoc_helpers import plans
 from byoc_helpers.cli import app
 from byoc_helpers.exceptions import Refused, RunbookError
 from byoc_helpers.partners import Partner
+from byoc_helpers.presence import PLAN_VARIABLE
 from byoc_helpers.resources import site
 
 
@@ -93,7 +94,7 @@ def test_a_write_that_is_not_in_the_plan_is_refused_in_the_run_itself(own, monke
     path, params = own
     plan = path.with_suffix(".json")
     digest = plans.save(plan, [(Partner("own.yaml", params, yaml.safe_load(path.read_text("utf-8"))), plans.make(params))])
-    monkeypatch.setenv(batch.PLAN_VARIABLE, f"{digest}:{plan}")
+    monkeypatch.setenv(PLAN_VARIABLE, f"{digest}:{plan}")
     do(params, "02")
     with pytest.raises(Refused, match=r"approved plan does not hold this change of the Genesys Cloud site.*time_zone"):
         do(params.model_copy(update={"time_zone": "Europe/London"}), "02")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import PureCloudPlatformClientV2 as sdk
 import pytest
 from orgs import ALL, chapter, differences, do, partner_maker, snapshot
 
+from byoc_helpers import sandbox
+from byoc_helpers import teardown as teardown_module
+from byoc_helpers.clouds.transport import Transport
 from byoc_helpers.exceptions import CheckFailed, Refused
-from byoc_helpers.resources import byoc_trunk, location, outbound_route, sip_trunk, site
+from byoc_helpers.resources import byoc_trunk, location, origination_url, outbound_route, sip_trunk, site
 
 CUSTOM = {"name": "Short codes", "match_type": "regex", "classification": "National", "match": "^(8\\d{3})$", "normalized_format": "$1"}
 
@@ -269,3 +274,96 @@ def test_other_partners_objects_stay(partner):
     before = snapshot(stranger)
     teardown(params)
     assert differences(before, snapshot(stranger)) == []
+
+
+# ---------------------------------------------------------------- disturbed, in a site that was there before
+
+
+def foreign_site(word):
+    """Params of a partner whose site somebody else made, the org as it was before chapter 03, and then built."""
+    params = partner_maker(word)(number_plans=[])
+    do(params, "02")
+    run = chapter("02", params)
+    home = run._ctx.require(site)
+    body = run.clouds.genesys.telephony.get_telephony_providers_edges_site(home.id)
+    body.description = "Headquarters, made by hand"
+    run.clouds.genesys.telephony.put_telephony_providers_edges_site(home.id, body)
+    before = snapshot(params)
+    do(params, "03", "04", "05", "07")
+    return params, before
+
+
+def destroy(params, monkeypatch):
+    monkeypatch.setenv("BYOC_DESTROY", params.partner)
+    run = chapter("99", params)
+    run.remove()
+    return run.require_removed()
+
+
+DISTURBED = {"reset after": {"kind": "reset", "after": True}, "503 before": {"kind": "status", "status": 503},
+             "502 after": {"kind": "status", "status": 502, "after": True}}
+
+
+@pytest.mark.parametrize("fault", DISTURBED)
+@pytest.mark.parametrize("call", [("DELETE", "*/outboundroutes/*"), ("PUT", "*/outboundroutes/*"), ("PATCH", "*/users/*")], ids=" ".join)
+def test_the_default_route_gets_back_what_it_lent_whatever_happens_on_the_way(fault, call, monkeypatch):
+    """Our route is gone before the classifications can be given back: what breaks off between the two is done by the next teardown."""
+    monkeypatch.setattr(teardown_module, "WAIT", {"sandbox": 3.0})
+    params, before = foreign_site("Lent")
+    method, path = call
+    box = sandbox.ensure_running()
+    box.faults([{**DISTURBED[fault], "method": method, "path": path, "nth": 1}], tenant=params.slug)
+    with contextlib.suppress(CheckFailed):
+        destroy(params, monkeypatch)
+    box.faults([], tenant=params.slug)
+    assert destroy(params, monkeypatch).startswith("Nothing that the runbook made is left.")
+    assert differences(before, snapshot(params)) == []
+
+
+def test_a_teardown_killed_between_the_route_and_what_it_borrowed(monkeypatch):
+    params, before = foreign_site("Borrowed")
+    run = chapter("99", params)
+    found = outbound_route.find(run._ctx, *outbound_route.desired(run._ctx))
+    run.clouds.genesys.telephony.delete_telephony_providers_edges_site_outboundroute(run._ctx.require(site).id, found.id)
+    rows = {row[1]: row[3:] for row in run.removals().rows}
+    assert rows["Default Outbound Route"] == ["~ restore", "gets National, International back"]
+    destroy(params, monkeypatch)
+    assert differences(before, snapshot(params)) == []
+
+
+@pytest.mark.parametrize("listing", ["/trunkbasesettings", "/SIP/IpAccessControlLists.json", "/SIP/CredentialLists.json", "/v1/Trunks"])
+def test_a_listing_that_lags_behind_a_deletion_stops_nothing(listing, partner, monkeypatch):
+    params = partner()
+    before = snapshot(params)
+    do(params, *ALL)
+    once, kept, late = Transport._once, {}, [0]
+    deleting = listing.removesuffix(".json") + "/"
+
+    def lagging(self, request, attempt):
+        path = request.url.path
+        if request.method == "GET" and path.endswith(listing) and late[0] and path in kept:
+            late[0] -= 1
+            return kept[path]
+        reply = once(self, request, attempt)
+        if request.method == "GET" and path.endswith(listing):
+            kept[path] = reply
+        if request.method == "DELETE" and deleting in path:
+            late[0] = 2
+        return reply
+
+    monkeypatch.setattr(Transport, "_once", lagging)
+    run, _ = teardown(params)
+    assert run.require_removed() == "Nothing that the runbook made is left."
+    monkeypatch.undo()
+    assert differences(before, snapshot(params)) == []
+
+
+def test_an_origination_url_that_was_doubled_goes_twice(partner):
+    params = partner()
+    before = snapshot(params)
+    do(params, *ALL)
+    run = chapter("03", params)
+    url = origination_url.read(run._ctx, run._ctx.require(sip_trunk).raw)[0]
+    run._ctx.require(sip_trunk).raw.origination_urls.create(friendly_name=url.friendly_name, sip_url=url.sip_url, enabled=True, priority=10, weight=10)
+    teardown(params)
+    assert differences(before, snapshot(params)) == []

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import email.utils
+import itertools
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from byoc_helpers import journal, secrets
 from byoc_helpers.clouds.genesys import describe
-from byoc_helpers.clouds.transport import WAIT, Transport
+from byoc_helpers.clouds.transport import LONGEST_WAIT, WAIT, Reply, Transport, _Again
 from byoc_helpers.exceptions import CloudError, Conflict, Forbidden, NotFound, OutcomeUnknown, Unauthorized
 
 OK = (200, {}, b'{"fine": true}')
@@ -28,6 +35,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self):
         self.script: list[tuple[int, dict, bytes] | None] = []
         self.seen: list[tuple[str, str, dict]] = []
+        self.slow: list[float] = []
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -48,6 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         status, headers, body = answer
+        time.sleep(self.server.slow.pop(0) if self.server.slow else 0.0)
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
@@ -169,6 +178,96 @@ def test_live_hosts_are_called_over_tls_only(wire, server):
     with pytest.raises(CloudError, match="refusing to call http://api"):
         wire.send("GET", URL.replace("https", "http"))
     assert server.seen == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'"text"', b"3"])
+def test_nothing_where_something_was_asked_for_is_not_taken_for_none(wire, server, body):
+    """An empty page would say that the object isn't there, and it would be made again."""
+    server.script = [(200, {}, body)] * 2
+    with pytest.raises(CloudError, match=r"not JSON|no reason given"):
+        wire.send("GET", URL)
+    if body:
+        with pytest.raises(OutcomeUnknown):
+            wire.send("POST", URL, json={})
+    server.script = [(204, {}, b"")]
+    assert wire.send("PUT", URL, json={}).text == ""
+
+
+@pytest.mark.parametrize("trouble", [None, (503, {}, b"{}")])
+def test_a_deletion_whose_answer_was_lost_is_done_when_the_object_is_gone(wire, server, trouble):
+    gone = (404, {}, b'{"message": "no such thing", "code": "not.found"}')
+    server.script = [trouble, gone]
+    assert wire.send("DELETE", URL + "/1").status == 204
+    server.script = [gone]
+    with pytest.raises(NotFound):
+        wire.send("DELETE", URL + "/1")
+    server.script = [(429, {}, b"{}"), gone]
+    with pytest.raises(NotFound):
+        wire.send("DELETE", URL + "/1")
+
+
+def test_the_last_attempt_gets_its_time(server):
+    """An answer that comes after the deadline is one: throwing it away would leave a write unknown that was carried out."""
+    wire = Transport("Genesys Cloud", r"api\.mypurecloud\.ie", describe, server.url, deadline=0.5)
+    server.script = [(429, {"Retry-After": "0.3"}, b"{}")]
+    server.slow = [0.0, 0.3]
+    assert wire.send("POST", URL, json={}).status == 200
+    server.script = [(429, {"Retry-After": "0.1"}, b'{"code": "too.many.requests", "message": "Rate limit"}')] * 50
+    with pytest.raises(CloudError, match=r"answered 429 too\.many\.requests"):
+        wire.send("GET", URL)
+
+
+def test_a_time_out_of_the_cloud_is_repeated_for_what_reads(wire, server):
+    server.script = [(408, {}, b"{}")]
+    wire.send("GET", URL)
+    server.script = [(408, {}, b"{}")]
+    with pytest.raises(OutcomeUnknown):
+        wire.send("POST", URL, json={})
+
+
+def test_a_date_to_come_back_at_is_honoured(wire, server):
+    later = email.utils.format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1), usegmt=True)
+    server.script = [(429, {"Retry-After": later}, b"{}")]
+    with pytest.raises(CloudError) as error:
+        wire.send("GET", URL)
+    assert len(server.seen) == 1 and 3500 < error.value.retry_after <= 3600
+
+
+def test_waits_grow_and_differ():
+    refused = Reply(429, {}, "")
+    waits = [[Transport._pause(_Again(refused, 0.0), True, time.monotonic() + 60, n) for n in range(1, 9)] for _ in range(2)]
+    assert all(b > a for a, b in itertools.pairwise(waits[0][:6])) and max(waits[0]) <= 1.3 * LONGEST_WAIT
+    assert waits[0] != waits[1]
+    assert Transport._pause(_Again(refused, 5.0), True, time.monotonic() + 60, 1) >= 5.0
+
+
+def test_a_certificate_nobody_vouches_for_is_said_and_nothing_is_sent(tmp_path):
+    """No repetition can help, and the word is certificate, not network."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "api.mypurecloud.ie")])
+    now = dt.datetime.now(dt.UTC)
+    made = x509.CertificateBuilder(name, name, private.public_key(), 1, now, now + dt.timedelta(days=1)).sign(private, hashes.SHA256())
+    cert.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def answer():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    heard.append("hello")
+                    with contextlib.suppress(OSError):
+                        context.wrap_socket(connection, server_side=True)
+
+        threading.Thread(target=answer, daemon=True).start()
+        wire = Transport("Genesys Cloud", r"api\.mypurecloud\.ie", describe, f"https://127.0.0.1:{listener.getsockname()[1]}", deadline=10)
+        began = time.monotonic()
+        with pytest.raises(CloudError, match=r"certificate of .* is not trusted .*SSL_CERT_FILE") as error:
+            wire.send("POST", URL, json={})
+    assert type(error.value) is CloudError and len(heard) == 1 and time.monotonic() - began < 5
 
 
 def test_an_answer_in_drops_ends_with_the_deadline():

@@ -2,7 +2,7 @@
 
 It is there from the first moment with the status "running", so that a record that broke off says so, and is rewritten after
 each chapter. At the end `manifest.json.sha256` (as `sha256sum -c` reads it) guards it against accidents, and with a key
-`manifest.dsse.json`, a DSSE envelope signed with Ed25519, against forgery.
+`manifest.dsse.json`, a DSSE envelope signed with Ed25519 that the checksum file names, too, against forgery.
 
 The predicate: `status` (running, passed, failed, interrupted), `partner`, `target`, `mode`, `scenario`, `started` and `finished`
 (UTC, ISO 8601), `params` (secrets as references), `plan` (the approved plan's `sha256`), `versions`, `platform`, `commit` (`sha`;
@@ -34,6 +34,7 @@ MANIFEST, SUM, ENVELOPE = "manifest.json", "manifest.json.sha256", "manifest.dss
 PREDICATE, PAYLOAD = "urn:byoc-runbook:record:v1", "application/vnd.in-toto+json"
 _OURS = (MANIFEST, SUM, ENVELOPE)
 _FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ")  # how the folder of a record begins
+START_WITHIN = 60.0  # seconds from the making of a record's folder to the run's start
 _PACKAGES = ("byoc-runbook", "papermill", "nbclient", "ipykernel", "PureCloudPlatformClientV2", "twilio", "httpx", "pydantic", "phonenumbers")
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,7 +59,7 @@ class Record:
         self._sums: dict[str, tuple[tuple[int, int], str]] = {}
         self._said: dict[str, Any] = {
             "status": "running", "partner": params.partner, "target": params.target, "mode": mode, "scenario": params.scenario,
-            "started": _now(), "finished": None, "params": params.model_dump(mode="json"), "plan": {"sha256": plan} if plan else None,
+            "started": _now(), "finished": None, "params": redact(params.model_dump(mode="json")), "plan": {"sha256": plan} if plan else None,
             "versions": versions(), "platform": f"{platform.system()} {platform.machine()}", "commit": commit(), "chapters": [],
             "message": "", "note": "",
         }
@@ -81,10 +82,11 @@ class Record:
 
     def finish(self) -> None:
         """Write the finished manifest with all files of the folder, its checksum and, with a key, the signed envelope."""
-        data = self._write()
-        _put(self._folder / SUM, f"{_sha256(data)}  {MANIFEST}\n".encode())
+        whole = {MANIFEST: self._write()}
         if self._key:
-            _put(self._folder / ENVELOPE, _envelope(data, self._key))
+            whole[ENVELOPE] = _envelope(whole[MANIFEST], self._key)
+            _put(self._folder / ENVELOPE, whole[ENVELOPE])
+        _put(self._folder / SUM, "".join(f"{_sha256(data)}  {name}\n" for name, data in whole.items()).encode())
 
     def _write(self) -> bytes:
         from google.protobuf.json_format import ParseDict
@@ -241,18 +243,19 @@ def records(path: Path) -> list[Path]:
     """
     if (path / MANIFEST).exists() or _FOLDER.match(path.resolve().name):
         return [path]
-    found = [f for pattern in ("*", "*/*") for f in sorted(path.glob(pattern)) if f.is_dir() and _FOLDER.match(f.name)]
+    found = [f for pattern in ("*", "*/*") for f in sorted(path.glob(pattern)) if f.is_dir() and (_FOLDER.match(f.name) or (f / MANIFEST).exists())]
     if not found:
         raise RecordError(f"There is no record at {path}. Name a record, a partner's folder, or the folder of all records.")
     return found
 
 
-def verify(folder: Path, key: Any = None) -> Verdict:
+def verify(folder: Path, key: Any = None, partner: bool = False) -> Verdict:
     """Hold a record against its manifest.
 
     Args:
         folder: the record.
         key: from `public_key`; without it a signature is not checked.
+        partner: the record lies in the folder of its partner, and must be that one's.
     """
     try:
         data = (folder / MANIFEST).read_bytes()
@@ -262,10 +265,12 @@ def verify(folder: Path, key: Any = None) -> Verdict:
     predicate = statement.get("predicate")
     status = str(predicate.get("status")) if isinstance(predicate, dict) else "unknown"
     if status == "running":
-        return Verdict(folder, status, ("The run broke off: the record is incomplete. What exists in the clouds is found by the next run.",
-                                        *(_checksum(folder, data) if (folder / SUM).exists() else ()), *_files(folder, statement)), "")
+        return Verdict(folder, status, ("The run broke off: the record is incomplete. What exists in the clouds is found by the next run.", *_links(folder),
+                                        *_place(folder, predicate, partner), *(_checksum(folder, data) if (folder / SUM).exists() else ()),
+                                        *_files(folder, statement)), "")
     enveloped, signed = _signature(folder, data, key)
-    return Verdict(folder, status, (*_checksum(folder, data), *enveloped, *_files(folder, statement)), signed)
+    findings = (*_links(folder), *_place(folder, predicate, partner), *_checksum(folder, data), *enveloped, *_files(folder, statement))
+    return Verdict(folder, status, tuple(dict.fromkeys(findings)), signed)
 
 
 def _parse(data: bytes) -> dict[str, Any]:
@@ -282,10 +287,45 @@ def _checksum(folder: Path, data: bytes) -> Iterator[str]:
     except OSError:
         yield f"{SUM} is missing."
         return
-    if not re.fullmatch(rb"[0-9a-f]{64}  manifest\.json\n", kept):
+    lines = re.fullmatch(rb"([0-9a-f]{64})  manifest\.json\n(?:([0-9a-f]{64})  manifest\.dsse\.json\n)?", kept)
+    if not lines:
         yield f"{SUM} was changed."
-    elif kept != f"{_sha256(data)}  {MANIFEST}\n".encode():
+        return
+    if lines[1] != _sha256(data).encode():
         yield f"{MANIFEST} was changed, or {SUM} was: they don't belong together."
+    envelope = folder / ENVELOPE
+    if lines[2] and not envelope.is_file():
+        yield f"{ENVELOPE} is missing: the record was signed."
+    elif envelope.is_file() and (not lines[2] or lines[2] != _sha256(envelope.read_bytes()).encode()):
+        yield f"{ENVELOPE} was changed, or {SUM} was: they don't belong together."
+
+
+def _links(folder: Path) -> Iterator[str]:
+    """The record's own files, where they are not plain files of this folder."""
+    for name in _OURS:
+        if (folder / name).is_symlink():
+            yield f"{name} is not a plain file."
+
+
+def _place(folder: Path, said: Any, partner: bool) -> Iterator[str]:
+    """Does the record stand where it was made? A copy elsewhere could pass for the record of another run, or of another partner."""
+    if not isinstance(said, dict):
+        return
+    stamp, started = _FOLDER.match(folder.name), str(said.get("started"))
+    if stamp:
+        made = dt.datetime.strptime(stamp[0], "%Y-%m-%dT%H-%M-%SZ").replace(tzinfo=dt.UTC)
+        try:
+            late = (dt.datetime.fromisoformat(started) - made).total_seconds()
+        except (ValueError, TypeError):
+            late = -1.0
+        if not 0 <= late <= START_WITHIN:
+            yield f"The folder is named {folder.name}, but the run it holds began at {started}: it was renamed, or copied over another one."
+    if partner and (slug := _slug(said)) and folder.parent.name != slug:
+        yield f"The folder lies in {folder.parent.name}, but the run it holds is of {said.get('partner')}: it was moved, or copied."
+
+
+def _slug(said: Mapping[str, Any]) -> str:
+    return Params.model_construct(partner=said["partner"]).slug if isinstance(said.get("partner"), str) else ""
 
 
 def _signature(folder: Path, data: bytes, key: Any) -> tuple[list[str], str]:

@@ -12,16 +12,15 @@ import datetime as dt
 import functools
 import hashlib
 import json
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..display.tables import visible
 from ..exceptions import RecordError
 from .manifest import MANIFEST, PREDICATE
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_KEPT = "\n\t\u200c\u200d\u00ad"  # joiners and soft hyphens are part of words in some scripts
 
 # A status is told by a sign and a word; the colour only adds to them.
 SIGNS = {"passed": "✔", "failed": "✘", "interrupted": "◼", "running": "…", "unreadable": "?", "not run": "·"}
@@ -60,16 +59,6 @@ def said_by(raw: bytes) -> Mapping[str, Any]:
         return statement["predicate"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise RecordError(f"The record can't be read: its {MANIFEST} was changed, or cut off. `byoc verify` says more.") from None
-
-
-def visible(value: Any) -> Any:
-    """A text without control characters, marks that turn its direction, and halves of characters: � stands where one was."""
-    if value is None or hasattr(value, "__html__") or isinstance(value, (bool, int, float)):
-        return value
-    said = str(value).replace("\r\n", "\n")
-    if said.isascii() and said.isprintable():
-        return said
-    return "".join(c if c in _KEPT or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\ufffd" for c in said)
 
 
 def moment(value: Any) -> dt.datetime | None:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ParamsError, Refused
 from ..params import Params
+from ..presence import LIVE_VARIABLE
 from ..regions import regions
 from ..secrets import Secret, resolve
 
 if TYPE_CHECKING:
     from .genesys import GenesysCloud
     from .twilio import TwilioAccount
-
-LIVE_VARIABLE = "BYOC_LIVE"  # set by `byoc run --live`: the second word a live run needs
 
 
 class Clouds:

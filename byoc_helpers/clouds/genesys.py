@@ -13,7 +13,7 @@ from PureCloudPlatformClientV2.abstract_http_client import AbstractHttpClient
 
 from ..exceptions import CloudError, Refused, Unauthorized
 from ..regions import Region
-from ..secrets import Secret, remember, remember_basic
+from ..secrets import Secret, redact, remember, remember_basic
 from .transport import Reply, Transport
 
 PAGE_SIZE = 100
@@ -23,13 +23,14 @@ def describe(text: str) -> tuple[str, str, str]:
     """(code, message, correlation id) of an error body, platform or OAuth."""
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", "the answer was not JSON (a proxy in between?)", ""
     if not isinstance(body, dict):
         return "", "", ""
     if "error" in body and "message" not in body:
         return str(body["error"]), str(body.get("description") or body.get("error_description") or body["error"]), ""
-    details = "; ".join(f"{d.get('fieldName')}: {d.get('errorCode')}" for d in body.get("details") or [] if isinstance(d, dict))
+    listed = body.get("details")
+    details = "; ".join(f"{d.get('fieldName')}: {d.get('errorCode')}" for d in listed if isinstance(d, dict)) if isinstance(listed, list) else ""
     message = str(body.get("message") or "")
     return str(body.get("code") or ""), f"{message} ({details})" if details else message, str(body.get("contextId") or "")
 
@@ -81,7 +82,8 @@ class GenesysCloud:
         self._id, self._secret = client_id, client_secret
         remember_basic(client_id, client_secret.reveal())
         self._lock = threading.Lock()
-        self._token = ""
+        self._token, self._logins = "", 0
+        self._refusal: Unauthorized | None = None
         domain = region.environment.replace(".", r"\.")
         self.transport = Transport(self.name, rf"(api|login)\.{domain}", describe, sandbox)
         # The SDK reads a settings file in the user's home, which could log bodies: it has no say here.
@@ -112,9 +114,14 @@ class GenesysCloud:
         Raises:
             CloudError: the OAuth client is wrong, disabled, or of another region.
         """
+        came = self._logins
         with self._lock:
             if self._token and self._token != instead_of:
                 return self._token
+            if self._refusal and self._logins != came:  # while this one waited
+                raise self._refusal
+            self._logins += 1
+            self._refusal = None
             try:
                 reply = self.transport.send(
                     "POST", f"https://login.{self.region.environment}/oauth/token",
@@ -122,20 +129,23 @@ class GenesysCloud:
                 )
             except CloudError as error:
                 if error.status in (400, 401):
-                    raise Unauthorized(
-                        f"Genesys Cloud did not accept OAuth client {self._id} in {self.region.aws} ({error.code}). Check "
-                        "genesys_client_id, its secret, that the client is enabled with grant type Client "
-                        "Credentials, and that genesys_region is the org's own.",
+                    self._refusal = Unauthorized(
+                        redact(f"Genesys Cloud did not accept OAuth client {self._id} in {self.region.aws} ({error.code}). Check "
+                               "genesys_client_id, its secret, that the client is enabled with grant type Client "
+                               "Credentials, and that genesys_region is the org's own."),
                         cloud=self.name, status=error.status, code=error.code,
                         correlation_id=error.correlation_id, call=error.call,
-                    ) from None
+                    )
+                    raise self._refusal from None
                 raise
             try:
-                self._token = str(json.loads(reply.text)["access_token"])
-            except (ValueError, KeyError, TypeError):
+                token = json.loads(reply.text)["access_token"]
+                assert isinstance(token, str) and token
+            except (ValueError, KeyError, TypeError, AssertionError):
                 raise CloudError("Genesys Cloud gave no access token where one was due (a proxy in between?).", cloud=self.name) from None
-            remember(self._token)
-            return self._token
+            remember(token)
+            self._token = token
+            return token
 
     @cached_property
     def telephony(self) -> sdk.TelephonyProvidersEdgeApi:
@@ -163,7 +173,9 @@ def pages(method: Callable[..., Any], *args: Any, **filters: Any) -> Iterator[An
     number = 1
     while True:
         page = method(*args, page_number=number, page_size=PAGE_SIZE, **filters)
-        yield from page.entities or []
+        if page.entities is None:
+            raise CloudError(f"Genesys Cloud answered {method.__name__} without a list where one was due (a proxy in between?).", cloud="Genesys Cloud")
+        yield from page.entities
         if number >= (page.page_count or 1):
             return
         number += 1

@@ -9,8 +9,11 @@ asked looks the object up before deciding.
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import functools
+import itertools
 import json
+import random
 import re
 import ssl
 import time
@@ -32,12 +35,10 @@ stamina.instrumentation.set_on_retry_hooks([])
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0
 DEADLINE = 90.0  # one call, all its attempts and waits
-WAIT = 0.2  # before the first repetition, and at least before any other
+WAIT, LONGEST_WAIT = 0.2, 10.0  # before the first repetition, doubled each time; a longer one only if the cloud asks for it
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
-# POSTs that only read: repeating them is harmless.
-_READING_POST = re.compile(r"(/search|/oauth/token)$")
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _BY_STATUS: dict[int, type[CloudError]] = {401: Unauthorized, 403: Forbidden, 404: NotFound, 409: Conflict}
 
 
@@ -86,9 +87,12 @@ class Transport:
         self._hosts, self._describe = re.compile(hosts), describe
         self._sandbox = urlsplit(sandbox) if sandbox else None
         # Proxies and the like from the environment are meant for the Internet, not for loopback.
-        self._client = httpx.Client(
-            timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT), trust_env=sandbox is None, verify=trusted()
-        )
+        try:
+            self._client = httpx.Client(
+                timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT), trust_env=sandbox is None, verify=trusted()
+            )
+        except ImportError as error:
+            raise CloudError(f"{cloud}: the proxy in the environment (HTTPS_PROXY, ALL_PROXY) can't be used: {error}", cloud=cloud) from None
 
     def close(self) -> None:
         self._client.close()
@@ -111,36 +115,50 @@ class Transport:
                 or a 5xx, so that it may have been carried out.
         """
         request = self._request(method.upper(), url, query, headers, form, json, auth)
-        repeatable = method.upper() in ("GET", "HEAD", "DELETE") or bool(_READING_POST.search(request.url.path))
+        reads = not journal.writes({"method": request.method, "path": request.url.path})
+        repeatable = reads or request.method == "DELETE"
         request.extensions["ends"] = ends = time.monotonic() + self.deadline
-        attempts = stamina.retry_context(
-            on=lambda error: self._again(error, repeatable, ends),
-            attempts=None, timeout=self.deadline, wait_initial=WAIT, wait_max=10.0, wait_jitter=0.3,
-        )
+        tried, lost = itertools.count(1), False
+        attempts = stamina.retry_context(on=lambda error: self._pause(error, repeatable, ends, next(tried)), attempts=None, timeout=self.deadline)
         try:
             for attempt in attempts:
                 with attempt:
-                    reply = self._once(request, attempt.num)
-                    if reply.status >= 300 or not _is_json(reply):
+                    try:
+                        reply = self._once(request, attempt.num)
+                    except NotFound:
+                        if lost and request.method == "DELETE":  # it was there before: the answer that was lost said so
+                            return Reply(204, {}, "")
+                        raise
+                    except (_Again, httpx.TransportError) as error:
+                        lost |= not (isinstance(error, _NOT_SENT) or (isinstance(error, _Again) and error.reply.status == 429))
+                        raise
+                    if reply.status >= 300 or not _is_answer(reply, reads):
                         raise self._error(request, reply, repeatable)
                     return reply
         except _Again as last:
             raise self._error(request, last.reply, repeatable) from None
         except httpx.HTTPError as error:
-            call = f"{request.method} {request.url.path}"
-            if isinstance(error, _NOT_SENT):
-                raise CloudError(
-                    f"{self.cloud} could not be reached for {call} ({type(error).__name__}) in {self.deadline:.0f} s. "
-                    "Check the network, the proxy settings and the region, then run again.",
-                    cloud=self.cloud, call=call,
-                ) from None
-            kind = CloudError if repeatable else OutcomeUnknown
-            raise kind(
-                f"{self.cloud} gave no answer to {call} ({type(error).__name__}); "
-                + ("run again." if repeatable else "it may have been carried out. Run again: what exists is found first."),
-                cloud=self.cloud, call=call,
-            ) from None
+            raise self._no_answer(request, error, repeatable) from None
         raise AssertionError("unreachable")
+
+    def _no_answer(self, request: httpx.Request, error: httpx.HTTPError, repeatable: bool) -> CloudError:
+        call = f"{request.method} {request.url.path}"
+        if distrusted := _distrusted(error):
+            return CloudError(
+                f"{self.cloud}: the certificate of {request.url.host} is not trusted ({distrusted}), so nothing was sent. If a proxy opens "
+                "TLS here, let SSL_CERT_FILE name its certificate.", cloud=self.cloud, call=call)
+        if isinstance(error, httpx.ProxyError):
+            return CloudError(redact(f"{self.cloud} could not be reached for {call}: the proxy refused ({error}). Check HTTPS_PROXY and its "
+                                     "user and password; nothing was sent."), cloud=self.cloud, call=call)
+        if isinstance(error, _NOT_SENT):
+            return CloudError(
+                f"{self.cloud} could not be reached for {call} ({type(error).__name__}) in {self.deadline:.0f} s. "
+                "Check the network, the proxy settings and the region, then run again.", cloud=self.cloud, call=call)
+        kind = CloudError if repeatable else OutcomeUnknown
+        return kind(
+            f"{self.cloud} gave no answer to {call} ({type(error).__name__}); "
+            + ("run again." if repeatable else "it may have been carried out. Run again: what exists is found first."),
+            cloud=self.cloud, call=call)
 
     def _request(self, method, url, query, headers, form, json, auth) -> httpx.Request:
         parts = urlsplit(url)
@@ -163,10 +181,11 @@ class Transport:
 
     def _once(self, request: httpx.Request, attempt: int) -> Reply:
         began = time.monotonic()
+        ends = max(request.extensions["ends"], began + min(READ_TIMEOUT, self.deadline))  # the last attempt gets its time, too
         reply, problem = None, None
         try:
             with contextlib.closing(self._client.send(request, stream=True)) as response:
-                body = b"".join(self._in_time(response, request))
+                body = b"".join(self._in_time(response, ends))
             reply = Reply(response.status_code, response.headers, body.decode(response.encoding or "utf-8", "replace"))
         except httpx.HTTPError as error:
             problem = error
@@ -180,37 +199,40 @@ class Transport:
                 if reply else "",
                 error=type(problem).__name__ if problem else "",
             )
-        if reply.status == 429 or reply.status >= 500:
+        if reply.status in (408, 429) or reply.status >= 500:
             raise _Again(reply, _seconds(reply.headers.get("retry-after")))
         if reply.status >= 400:
             raise self._error(request, reply, True)
         return reply
 
     @staticmethod
-    def _in_time(response: httpx.Response, request: httpx.Request) -> Iterator[bytes]:
+    def _in_time(response: httpx.Response, ends: float) -> Iterator[bytes]:
         """The body: the client's time-out is for each piece, and drops can go on for ever."""
         for piece in response.iter_bytes():
-            if time.monotonic() > request.extensions["ends"]:
-                raise httpx.ReadTimeout("the answer did not end", request=request)
+            if time.monotonic() > ends:
+                raise httpx.ReadTimeout("the answer did not end", request=response.request)
             yield piece
 
     @staticmethod
-    def _again(error: Exception, repeatable: bool, ends: float) -> bool | float:
-        left = ends - time.monotonic()
+    def _pause(error: Exception, repeatable: bool, ends: float, tried: int) -> float | bool:
+        """Seconds until the request is sent again, longer each time and never the same for two; False: it is not."""
+        asked = 0.0
         if isinstance(error, _Again):
-            if not (repeatable or error.reply.status == 429) or (error.wait or 0) > left:
+            if not (repeatable or error.reply.status == 429):
                 return False
-            return max(error.wait, WAIT) if error.wait is not None else True
-        if isinstance(error, _NOT_SENT):
-            return True
-        return repeatable and isinstance(error, httpx.TransportError)
+            asked = error.wait or 0.0
+        elif isinstance(error, httpx.ProxyError) or _distrusted(error) or not (
+                isinstance(error, _NOT_SENT) or (repeatable and isinstance(error, httpx.TransportError))):
+            return False
+        pause = max(asked, min(WAIT * 2 ** (tried - 1), LONGEST_WAIT)) * random.uniform(1.0, 1.3)
+        return pause if pause < ends - time.monotonic() else False
 
     def _error(self, request: httpx.Request, reply: Reply, repeatable: bool) -> CloudError:
-        code, message, correlation = self._describe(reply.text)
+        code, message, correlation = redact(self._describe(reply.text))
         correlation = reply.headers.get("inin-correlation-id") or reply.headers.get("twilio-request-id") or correlation
         call = f"{request.method} {request.url.path}"
         kind = _BY_STATUS.get(reply.status, CloudError)
-        if not repeatable and not 400 <= reply.status < 500:
+        if not repeatable and (reply.status == 408 or not 400 <= reply.status < 500):
             kind = OutcomeUnknown
         mark = " ".join(str(v) for v in (reply.status, code) if v)
         tail = f" Reference for support: {correlation}." if correlation else ""
@@ -218,22 +240,36 @@ class Transport:
         return kind(
             redact(f"{self.cloud} answered {mark} to {call}: {said}.{tail}"),
             cloud=self.cloud, status=reply.status, code=code, correlation_id=correlation, call=call,
+            retry_after=_seconds(reply.headers.get("retry-after")) or 0.0,
         )
 
 
-def _is_json(reply: Reply) -> bool:
-    if not reply.text or "json" in reply.headers.get("content-type", ""):
-        return True
+def _is_answer(reply: Reply, reads: bool) -> bool:
+    """Is this JSON, or nothing where nothing was asked for? A page of a proxy must not pass for "there is none"."""
+    if not reply.text:
+        return not reads
     try:
-        json.loads(reply.text)
-    except ValueError:
+        return isinstance(json.loads(reply.text), (dict, list))
+    except (ValueError, RecursionError):
         return False
-    return True
+
+
+def _distrusted(error: BaseException | None) -> str:
+    """What is wrong with the far end's certificate, if that is what went wrong."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return "" if error is None else error.verify_message
 
 
 def _seconds(value: str | None) -> float | None:
-    """A Retry-After header in seconds; dates and nonsense count as absent."""
+    """A Retry-After header, seconds or a date, in seconds from now; nonsense counts as absent."""
+    if value is None:
+        return None
     try:
-        return max(0.0, float(value)) if value is not None else None
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None

@@ -21,7 +21,7 @@ def describe(text: str) -> tuple[str, str, str]:
     """(code, message, "") of a Twilio error body, e.g. ("21248", "Trunk Domain already taken", "")."""
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", "the answer was not JSON (a proxy in between?)", ""
     if not isinstance(body, dict):
         return "", "", ""

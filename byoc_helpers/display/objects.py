@@ -141,7 +141,7 @@ _REMOVALS = {"delete": ("- delete", "- deleted"), "take out": ("- take out", "- 
 
 def removal_table(removals: Sequence[Removal], tried: bool) -> Table:
     """What a teardown would do (`tried` false) or did, in its order: a row an object."""
-    rows = [[r.kind.KIND, r.want.name, r.found.id or "–", "✘ still there" if r.obstacle else _REMOVALS[r.plan.action][tried],
+    rows = [[r.kind.KIND, r.found.name, r.found.id or "–", "✘ still there" if r.obstacle else _REMOVALS[r.plan.action][tried],
              r.obstacle or r.plan.what] for r in removals]
     counts = {"removed" if tried else "to remove": sum(r.plan.action != "leave" and not r.obstacle for r in removals),
               "left": sum(r.plan.action == "leave" for r in removals), "still there": sum(bool(r.obstacle) for r in removals)}

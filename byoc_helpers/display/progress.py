@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,8 +23,26 @@ from rich.progress import Progress as Bars
 from ..batch import ChapterResult, PartnerResult
 from ..chapters import Chapter
 from ..partners import Partner
+from ..secrets import redact
+from .tables import visible
 
 _MARKS = {"passed": ("✔", "green"), "failed": ("✘", "red"), "interrupted": ("◼", "yellow")}
+
+
+class Terminal(Console):
+    """A console for what clouds and files say: known secrets are masked, and nothing moves the cursor or turns a line around."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(visible(redact(o)) if isinstance(o, str) else o for o in objects), **options)
+
+    def print_json(self, json: str | None = None, **options: Any) -> None:
+        super().print_json(redact(json), **options)
+
+
+def heading(partner: Partner) -> str:
+    """Who is being worked on, and where, as markup: one line before a partner's output."""
+    where = "[bold red]LIVE CLOUDS[/]" if partner.params.target == "live" else "practice clouds"
+    return f"[bold]{escape(partner.params.partner)}[/] on {where} ({escape(partner.source)})"
 
 
 class Progress:
@@ -35,7 +53,7 @@ class Progress:
     """
 
     def __init__(self, partners: Sequence[Partner], chapters: Sequence[Chapter], console: Console | None = None):
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or Terminal(stderr=True, highlight=False)
         self._several, self._chapters = len(partners) > 1, len(chapters)
         self._lock = threading.Lock()
         self._shown: set[str] = set()
@@ -75,8 +93,7 @@ class Progress:
         elif name not in self._shown:
             self._shown.add(name)
             if not self._several:
-                where = "[bold red]LIVE CLOUDS[/]" if partner.params.target == "live" else "practice clouds"
-                self.console.print(f"[bold]{name}[/] on {where} ({partner.source})")
+                self.console.print(heading(partner))
 
     def _ended(self, name: str, done: ChapterResult) -> None:
         mark, colour = _MARKS[done.status]

@@ -9,12 +9,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 MIME = "application/vnd.byoc-runbook+json"
+_KEPT = "\n\t\u200c\u200d\u00ad"  # joiners and soft hyphens are part of words in some scripts
 MARKS = {"create": "+ create", "update": "~ update", "created": "+ created", "updated": "~ updated", "unchanged": "= unchanged", True: "✔ pass", False: "✘ FAIL"}
 
 
@@ -44,12 +46,12 @@ class Table:
         return out.getvalue()
 
     def __repr__(self) -> str:
-        return "\n".join(filter(None, [self.caption, *_aligned([self.columns, *self.rows])]))
+        return "\n".join(filter(None, [visible(self.caption), *_aligned([self.columns, *self.rows])]))
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col" style="{_LEFT};{_WRAPPED}">{escape(c)}</th>' for c in self.columns)
+        head = "".join(f'<th scope="col" style="{_LEFT};{_WRAPPED}">{escape(visible(c))}</th>' for c in self.columns)
         body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>\n" for row in self.rows)
-        caption = f'<caption style="text-align:left"><strong>{escape(self.caption)}</strong></caption>' if self.caption else ""
+        caption = f'<caption style="text-align:left"><strong>{escape(visible(self.caption))}</strong></caption>' if self.caption else ""
         return f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -62,6 +64,7 @@ SHORT, LONG = 12, 240  # characters: a shorter cell stays in one line, of a long
 
 
 def _cell(said: str) -> str:
+    said = visible(said)
     if len(said) <= SHORT:
         return f'<td style="{_LEFT};white-space:pre">{escape(said)}</td>'
     if len(said) <= LONG:
@@ -71,14 +74,24 @@ def _cell(said: str) -> str:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if re.match(r"[=@\t\r]|[+-](?![0-9]+$)", cell) else cell
+    return f"'{cell}" if re.match(r"[=@＝＠＋－\t\r]|[+-](?![0-9]+$)", cell) else cell
 
 
 def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
-    cells = [[str(c).replace("\n", " ") for c in row] for row in rows]
+    cells = [[visible(str(c)).replace("\n", " ") for c in row] for row in rows]
     widths = [min(max(len(row[i]) for row in cells), 60) for i in range(len(cells[0]))]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
     return [lines[0], "  ".join("-" * w for w in widths), *lines[1:]]
+
+
+def visible(value: Any) -> Any:
+    """A text without control characters, marks that turn its direction, and halves of characters: � stands where one was."""
+    if value is None or hasattr(value, "__html__") or isinstance(value, (bool, int, float)):
+        return value
+    said = str(value).replace("\r\n", "\n")
+    if said.isascii() and said.isprintable():
+        return said
+    return "".join(c if c in _KEPT or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\ufffd" for c in said)
 
 
 def text(value: Any) -> str:

@@ -6,18 +6,23 @@ put it in the chapter that owns it (chapters.py), and the plan, the tables and t
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, Protocol, TypeVar
 
 from .. import presence
 from ..clouds import Clouds
-from ..exceptions import NotYet
+from ..exceptions import NotYet, RunbookError
 from ..params import Params
 
 MARK = "Made by BYOC Runbook"
 FRESH = 10.0  # seconds for which a run without people takes what it read for true
+AT_ONCE = 8  # calls under way at the same time, at most; both clouds' clients keep nothing of a call, so threads can share them
 T = TypeVar("T")
 
 
@@ -76,7 +81,8 @@ class Kind(Protocol):
     """What a resource module offers.
 
     Where taking away is not simply deleting, also `removal(ctx, want, found) -> Removable`, which says what
-    `remove` would do (None: nothing worth a line).
+    `remove` would do (None: nothing worth a line), and `left_over(ctx, want) -> Found | None`: what is still to be
+    put right once the object is gone. `UNIQUE = False` where the cloud would make a second object like it.
     """
 
     @property
@@ -103,13 +109,25 @@ class Named(Kind, Protocol):
     def name(self, params: Params) -> str: ...
 
 
+def at_once(*calls: Callable[[], T]) -> list[Future[T]]:
+    """Calls made side by side, all of them ended: each one's `result()` is its answer, or raises what it raised."""
+    pool = ThreadPoolExecutor(AT_ONCE, "at-once")
+    try:
+        futures = [pool.submit(call) for call in calls]
+        wait(futures)
+        return futures
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # interrupted: what is under way reads, and nobody waits for it
+
+
 class Context:
     """One chapter's run: params, clouds, and what was read already."""
 
     def __init__(self, params: Params, clouds: Clouds):
         self.params, self.clouds = params, clouds
-        self._read: dict[Any, Any] = {}
-        self._since = time.monotonic()
+        self._asking: dict[Any, threading.RLock] = {}
+        self._here = threading.local()
+        self.forget()
 
     @property
     def mark(self) -> str:
@@ -118,14 +136,48 @@ class Context:
 
     def once(self, key: Any, read: Callable[[], T]) -> T:
         """The answer of `read`, asked once until something is written."""
-        if key not in self._read:
-            self._read[key] = read()
-        return self._read[key]
+        with self._asked(key):
+            answers, failures = self._answers, self._failures  # `forget` may put others in their place meanwhile
+            looking_ahead = getattr(self._here, "looking_ahead", False)
+            if key in failures:
+                raise failures[key] if looking_ahead else failures.pop(key)
+            try:
+                if key not in answers:
+                    answers[key] = read()
+            except RunbookError as error:
+                if looking_ahead and error not in failures.values():
+                    failures[key] = error
+                raise
+            return answers[key]
 
-    def forget(self) -> None:
-        """Something was written, or may have changed: read again."""
-        self._read.clear()
-        self._since = time.monotonic()
+    def _asked(self, key: Any) -> threading.RLock:
+        return self._asking.setdefault(key, threading.RLock())
+
+    def ahead(self, *reads: Callable[[], object]) -> None:
+        """Ask what doesn't depend on each other at the same time: each answer is kept for whoever asks with `once`.
+
+        A failure is kept, too, and raised once where its answer is asked for.
+        """
+        def looking_ahead(read: Callable[[], object]) -> None:
+            self._here.looking_ahead = True
+            read()
+
+        for asked in at_once(*(partial(looking_ahead, read) for read in reads)):
+            with contextlib.suppress(RunbookError):
+                asked.result()
+
+    def forget(self, kind: Kind | None = None) -> None:
+        """Something was written, or may have changed: read again.
+
+        With a `kind`, that alone was written: other kinds' objects that were `require`d are as they were.
+        """
+        self._answers: dict[Any, Any] = {}
+        self._failures: dict[Any, RunbookError] = {}
+        if kind is None:
+            self._required: dict[tuple[str, str], Found] = {}
+            self._since = time.monotonic()
+        else:
+            self._required = {key: found for key, found in self._required.items() if key[0] != kind.KIND}
 
     @property
     def fresh(self) -> bool:
@@ -143,12 +195,15 @@ class Context:
         Raises:
             NotYet: it does not exist; the sentence names the chapter that makes it.
         """
-        want = Desired(kind.name(self.params), {})
-        found = self.once((kind.KIND, want.name), lambda: kind.find(self, want))
-        if found is None:
-            self._read.pop((kind.KIND, want.name), None)
-            raise NotYet(f'The {kind.KIND} "{want.name}" doesn\'t exist yet: run chapter {kind.CHAPTER} first.')
-        return found
+        key = (kind.KIND, kind.name(self.params))
+        with self._asked(key):
+            required = self._required
+            if key not in required:
+                found = kind.find(self, Desired(key[1], {}))
+                if found is None:
+                    raise NotYet(f'The {kind.KIND} "{key[1]}" doesn\'t exist yet: run chapter {kind.CHAPTER} first.')
+                required[key] = found
+            return required[key]
 
 
 def mark_of(ctx: Context, text: str | None) -> Literal["made", "adopted", False]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from ..clouds.genesys import alive, named, pages
-from ..exceptions import DeadlineExceeded
+from ..exceptions import DeadlineExceeded, NotFound
 from ..params import BYOC_METABASE, Params, digest_password
 from ..reconcile import poll
 from ..secrets import Secret
@@ -104,9 +105,16 @@ def desired(ctx: Context) -> list[Desired]:
     return [Desired(p.trunk_name, fields, secrets, absent)]
 
 
-def read(ctx: Context, id: str) -> Any:
-    """A trunk's settings of this id, as the SDK's model."""
-    return ctx.once(("trunk base", id), lambda: ctx.clouds.genesys.telephony.get_telephony_providers_edges_trunkbasesetting(id))
+def read(ctx: Context, id: str) -> Any | None:
+    """The living settings of this id, as the SDK's model; None if they are gone."""
+    def get() -> Any | None:
+        try:
+            entity = ctx.clouds.genesys.telephony.get_telephony_providers_edges_trunkbasesetting(id)
+        except NotFound:
+            return None
+        return entity if alive(entity) else None
+
+    return ctx.once(("trunk base", id), get)
 
 
 def find(ctx: Context, want: Desired) -> Found | None:
@@ -115,6 +123,8 @@ def find(ctx: Context, want: Desired) -> Found | None:
     if listed is None:
         return None
     entity = read(ctx, listed.id)  # a listing need not hold the properties, and its version may be old
+    if entity is None:
+        return None
     fields = settings(entity)
     fields[INBOUND_SITE] = None
     if entity.inbound_site is not None and want.fields:
@@ -178,11 +188,15 @@ def _comparable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def lines(ctx: Context, base_id: str) -> list[Any]:
-    """The trunks made from these settings, one an edge: their state is what is in service."""
+def all_lines(ctx: Context) -> list[Any]:
+    """The org's external trunks, one for each settings and edge: their state is what is in service."""
     telephony = ctx.clouds.genesys.telephony
-    trunks = ctx.once("lines", lambda: list(pages(telephony.get_telephony_providers_edges_trunks, trunk_type="EXTERNAL")))
-    return [t for t in trunks if alive(t) and t.trunk_base and t.trunk_base.id == base_id]
+    return ctx.once("lines", lambda: [t for t in pages(telephony.get_telephony_providers_edges_trunks, trunk_type="EXTERNAL") if alive(t)])
+
+
+def lines(ctx: Context, base_id: str) -> list[Any]:
+    """The trunks made from these settings."""
+    return [t for t in all_lines(ctx) if t.trunk_base and t.trunk_base.id == base_id]
 
 
 def wait_in_service(ctx: Context, seconds: float, tell: Callable[[str], None] = lambda said: None) -> list[Any]:
@@ -191,7 +205,9 @@ def wait_in_service(ctx: Context, seconds: float, tell: Callable[[str], None] = 
     Raises:
         DeadlineExceeded: not within `seconds`; the sentence says what was seen and what to look at.
     """
-    base = ctx.require(cast(Named, sys.modules[__name__]))
+    own = cast(Named, sys.modules[__name__])
+    base = ctx.require(own)
+    ctx.forget(own)  # what changes by itself is read anew
 
     def ready() -> list[Any] | None:
         found = lines(ctx, base.id)
@@ -199,7 +215,7 @@ def wait_in_service(ctx: Context, seconds: float, tell: Callable[[str], None] = 
         return found if found and all(t.in_service for t in found) else None
 
     try:
-        return poll(ready, "", seconds, again=ctx.forget)
+        return poll(ready, "", seconds, again=partial(ctx.forget, own))
     except DeadlineExceeded:
         found = lines(ctx, base.id)
         state = f"{sum(bool(t.in_service) for t in found)} of {len(found)} lines in service" if found else "no edge has taken it up"

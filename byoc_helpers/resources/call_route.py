@@ -34,8 +34,13 @@ def _flow(ctx: Context, name: str) -> Any:
     return found[0]
 
 
+def by_name(ctx: Context, name: str) -> Any | None:
+    """The inbound call route of exactly this name, as the SDK's model, or None."""
+    return ctx.once(("call route", name), lambda: named(ctx.clouds.genesys.architect.get_architect_ivrs, name))
+
+
 def find(ctx: Context, want: Desired) -> Found | None:
-    entity = named(ctx.clouds.genesys.architect.get_architect_ivrs, want.name)
+    entity = by_name(ctx, want.name)
     if entity is None:
         return None
     flow = entity.open_hours_flow

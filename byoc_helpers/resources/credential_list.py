@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..exceptions import NotFound
 from ..params import Params, digest_password
 from .base import AtLeast, Context, Desired, Found, Removable, Setting
 
@@ -18,9 +19,14 @@ HINTS = (
 
 
 def users(ctx: Context, sid: str) -> tuple[str, ...]:
-    """User names in the list of this SID."""
-    held = ctx.once(("users", sid), lambda: ctx.clouds.twilio.sip.credential_lists(sid).credentials.list(page_size=100))
-    return tuple(u.username for u in held)
+    """User names in the list of this SID; none if it was deleted a moment ago."""
+    def get() -> list[Any]:
+        try:
+            return list(ctx.clouds.twilio.sip.credential_lists(sid).credentials.list(page_size=100))
+        except NotFound:
+            return []
+
+    return tuple(u.username for u in ctx.once(("users", sid), get))
 
 
 def name(params: Params) -> str:

@@ -33,6 +33,11 @@ def _covering(ctx: Context, number: str) -> Any | None:
                  and _digits(p.start_phone_number) <= _digits(number) <= _digits(p.end_phone_number)), None)
 
 
+def covers(ctx: Context, number: str) -> bool:
+    """Is there a pool that holds this number?"""
+    return _covering(ctx, number) is not None
+
+
 def runs(numbers: list[str]) -> list[tuple[str, str]]:
     """Consecutive E.164 numbers as (first, last): one pool each."""
     ordered = sorted(set(numbers), key=lambda n: (len(n), n))

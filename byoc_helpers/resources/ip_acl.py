@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..exceptions import NotFound
 from ..params import Params
 from .base import AtLeast, Context, Desired, Found, Removable, Setting
 
@@ -18,9 +19,14 @@ def _lists(ctx: Context) -> list[Any]:
 
 
 def addresses(ctx: Context, sid: str) -> tuple[str, ...]:
-    """CIDRs in the list of this SID."""
-    entries = ctx.once(("ip entries", sid), lambda: ctx.clouds.twilio.sip.ip_access_control_lists(sid).ip_addresses.list(page_size=100))
-    return tuple(f"{e.ip_address}/{e.cidr_prefix_length}" for e in entries)
+    """CIDRs in the list of this SID; none if it was deleted a moment ago."""
+    def get() -> list[Any]:
+        try:
+            return list(ctx.clouds.twilio.sip.ip_access_control_lists(sid).ip_addresses.list(page_size=100))
+        except NotFound:
+            return []
+
+    return tuple(f"{e.ip_address}/{e.cidr_prefix_length}" for e in ctx.once(("ip entries", sid), get))
 
 
 def name(params: Params) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import PureCloudPlatformClientV2 as sdk
 
 from ..clouds.genesys import alive, pages
-from ..exceptions import CheckFailed, NotFound
+from ..exceptions import CheckFailed, NotFound, Refused
 from ..params import Params
 from .base import Context, Desired, Found, Removable, Setting, adopted, mark_of
 
@@ -80,12 +80,13 @@ def _named(ctx: Context, name: str) -> Any | None:
     body = sdk.LocationSearchRequest()
     body.query, body.page_size = [criteria], 25
     hits = [e for e in api.post_locations_search(body).results or [] if e.name == name and alive(e)]
-    # The search index lags behind; the listing does not, and has no name filter.
-    entity = read(ctx, hits[0].id) if hits else None
-    if entity is None:
-        listed = next((e for e in pages(api.get_locations) if e.name == name and alive(e)), None)
-        entity = read(ctx, listed.id) if listed else None
-    return entity
+    found = [entity for hit in hits if (entity := read(ctx, hit.id))]
+    if not found:
+        # The search index lags behind; the listing does not, and has no name filter.
+        found = [entity for e in pages(api.get_locations) if e.name == name and alive(e) and (entity := read(ctx, e.id))]
+    if len(found) > 1:
+        raise Refused(f'Two locations are named "{name}" ({", ".join(e.id for e in found)}). Rename one of them, then run again.')
+    return found[0] if found else None
 
 
 def find(ctx: Context, want: Desired) -> Found | None:
@@ -93,14 +94,24 @@ def find(ctx: Context, want: Desired) -> Found | None:
     if entity is None:
         return None
     address, number = entity.address, entity.emergency_number
-    contact = entity.contact_user
-    user = ctx.once(("user", contact.id), lambda: ctx.clouds.genesys.users.get_user(contact.id)) if contact else None
+    user = _user(ctx, entity.contact_user.id) if entity.contact_user else None
     fields = {key: getattr(address, key, None) for key in _ADDRESS}
     fields |= {
         "emergency_number": (number.e164 or number.number) if number else None,
         "contact": (user.email or "").lower() if user else None,
     }
     return Found(entity.id, entity.name, fields, mark_of(ctx, entity.notes), entity)
+
+
+def _user(ctx: Context, id: str) -> Any | None:
+    """The person of this id; None if it was deleted."""
+    def get() -> Any | None:
+        try:
+            return ctx.clouds.genesys.users.get_user(id)
+        except NotFound:
+            return None
+
+    return ctx.once(("user", id), get)
 
 
 def create(ctx: Context, want: Desired) -> None:

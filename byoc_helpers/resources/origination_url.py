@@ -15,6 +15,7 @@ SETTINGS = (
     Setting("weight", "Weight", "shares calls among equal priorities"),
     Setting("others", "Other origination URLs of the trunk", "left alone; Twilio sends calls there, too: remove what is not yours"),
 )
+UNIQUE = False  # Twilio takes the same URL twice
 HINTS = ((r"21249", "A trunk has room for ten origination URLs."),)
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import PureCloudPlatformClientV2 as sdk
 
 from ..clouds.genesys import alive, pages
-from ..exceptions import CloudError, NotFound, OutcomeUnknown, Refused
+from ..exceptions import CloudError, NotFound, NotYet, OutcomeUnknown, Refused
 from . import byoc_trunk, site
 from .base import AtLeast, Context, Desired, Found, Removable, Setting, adopted, mark_of, refs
 
@@ -52,8 +52,11 @@ def find(ctx: Context, want: Desired) -> Found | None:
     if entity is None:
         ctx.require(byoc_trunk)  # a route without a trunk to lead to is not made
         return None
-    trunk = byoc_trunk.find(ctx, Desired(ctx.params.trunk_name, {}))
-    names = {trunk.id: trunk.name} if trunk else {}
+    try:
+        trunk = ctx.require(byoc_trunk)
+        names = {trunk.id: trunk.name}
+    except NotYet:
+        names = {}
     fields = {
         "enabled": entity.enabled, "classifications": tuple(entity.classification_types or ()),
         "trunks": tuple(names.get(t.id) or t.name or t.id for t in entity.external_trunk_bases or ()),
@@ -153,12 +156,18 @@ def _lend(ctx: Context, route: Any, held: Iterable[str], left: Iterable[str]) ->
 def _give_back(ctx: Context) -> None:
     """Put what `_lend` took back into the routes that lent it."""
     ctx.forget()
-    for listed in read(ctx, ctx.require(site).id):
-        if note := _note(ctx, listed.description):
-            route = ctx.clouds.genesys.telephony.get_telephony_providers_edges_site_outboundroute(ctx.require(site).id, listed.id)
-            route.classification_types = list(dict.fromkeys([*(route.classification_types or ()), *note[1].split(", ")]))
-            route.description = route.description.replace(note[0], "") or None
-            _put(ctx, route)
+    for listed, note in tuple(_lenders(ctx)):
+        route = ctx.clouds.genesys.telephony.get_telephony_providers_edges_site_outboundroute(ctx.require(site).id, listed.id)
+        route.classification_types = list(dict.fromkeys([*(route.classification_types or ()), *note[1].split(", ")]))
+        route.description = route.description.replace(note[0], "") or None
+        _put(ctx, route)
+
+
+def _lenders(ctx: Context) -> Iterator[tuple[Any, re.Match[str]]]:
+    """Routes of the site that lent us classifications, with their note."""
+    for route in read(ctx, ctx.require(site).id):
+        if note := _note(ctx, route.description):
+            yield route, note
 
 
 def _note(ctx: Context, text: str | None) -> re.Match[str] | None:
@@ -186,15 +195,27 @@ def _was(found: Found) -> dict[str, Any]:
 
 
 def removal(ctx: Context, want: Desired, found: Found) -> Removable:
+    if found.name != want.name:
+        return Removable("restore", f"gets {found.fields['classifications']} back")
     was = _was(found)
     if was:
         return Removable("restore", f'becomes "{was["name"]}" again: {", ".join(was["classification_types"])}')
-    lent = [f"{r.name} gets {note[1]} back" for r in read(ctx, ctx.require(site).id) if (note := _note(ctx, r.description))]
+    lent = [f"{r.name} then gets {note[1]} back" for r, note in _lenders(ctx)]
     return Removable("delete", "; ".join(lent))
 
 
+def left_over(ctx: Context, want: Desired) -> Found | None:
+    """A route that lent classifications and has not got them back: ours is gone, or its removal broke off."""
+    route, note = next(_lenders(ctx), (None, None))
+    return Found(route.id, route.name, {"classifications": note[1]}, "made", route) if route and note else None
+
+
 def remove(ctx: Context, want: Desired, found: Found) -> None:
-    telephony, home, was = ctx.clouds.genesys.telephony, ctx.require(site), _was(found)
+    telephony, home = ctx.clouds.genesys.telephony, ctx.require(site)
+    if found.name != want.name:
+        _give_back(ctx)
+        return
+    was = _was(found)
     if was:
         route = telephony.get_telephony_providers_edges_site_outboundroute(home.id, found.id)
         route.external_trunk_bases = [_reference(id) for id in was.pop("trunks")]
@@ -203,4 +224,3 @@ def remove(ctx: Context, want: Desired, found: Found) -> None:
         _put(ctx, route)
         return
     telephony.delete_telephony_providers_edges_site_outboundroute(home.id, found.id)
-    _give_back(ctx)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import PureCloudPlatformClientV2 as sdk
 
 from ..exceptions import CheckFailed, Refused
+from ..reconcile import VISIBLE_WITHIN, poll
 from . import did_pool
 from .base import Context, Desired, Found, Removable, Setting
 from .location import person
@@ -36,8 +37,8 @@ def find(ctx: Context, want: Desired) -> Found | None:
 
 
 def create(ctx: Context, want: Desired) -> None:
-    if did_pool.did(ctx, want.name) is None:
-        raise CheckFailed(f"{want.name} is in no DID pool yet, so it can't be assigned. Run the pool cell above first.")
+    poll(lambda: did_pool.did(ctx, want.name), f"{want.name} is in no DID pool, or does not show there yet, so it can't be assigned. Run the pool "
+         "cell above first; if it has run, run this one again in a minute.", VISIBLE_WITHIN if did_pool.covers(ctx, want.name) else 0.0, again=ctx.forget)
     user = ctx.clouds.genesys.users.get_user(person(ctx, want.fields["person"]).id)
     addresses = list(user.addresses or [])
     if any(a.address == want.name for a in addresses):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from ..exceptions import Refused
+from ..exceptions import NotFound, Refused
 from ..params import Params
 from . import credential_list, ip_acl
 from .base import AtLeast, Context, Desired, Found, Removable, Setting
@@ -21,7 +21,7 @@ SETTINGS = (
     Setting("auth_type", "Authentication in force"),
 )
 HINTS = (
-    (r"21248|21245", "Choose another termination_domain: this one is taken, or reserved for 30 days after a trunk's deletion."),
+    (r"(21248|21245) to POST /v1/Trunks:", "Choose another termination_domain: this one is taken, or reserved for 30 days after a trunk's deletion."),
     (r"21244", "The account has as many trunks as it may have."),
 )
 
@@ -50,8 +50,14 @@ def read(ctx: Context) -> list[Any]:
 
 
 def attached(ctx: Context, entity: Any, lists: Lists) -> list[Any]:
-    """The lists of one kind that a trunk has, as the SDK's instances."""
-    return ctx.once((lists, entity.sid), lambda: getattr(entity, lists).list(page_size=100))
+    """The lists of one kind that a trunk has, as the SDK's instances; none of one that was deleted a moment ago."""
+    def get() -> list[Any]:
+        try:
+            return list(getattr(entity, lists).list(page_size=100))
+        except NotFound:
+            return []
+
+    return ctx.once((lists, entity.sid), get)
 
 
 def find(ctx: Context, want: Desired) -> Found | None:

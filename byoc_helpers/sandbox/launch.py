@@ -27,6 +27,11 @@ HOME, URL, KEY, FIXED, IDLE = (
     "BYOC_SANDBOX_FIXED",
     "BYOC_SANDBOX_IDLE",
 )
+# What a server that outlives its caller takes along from its environment: not the secrets.
+_KEPT = frozenset((
+    "PATH", "HOME", "LANG", "TZ", "TMPDIR", "TEMP", "TMP", "USER", "USERNAME", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "SYSTEMROOT", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
+))
+_KEPT_PREFIXES = ("LC_", "PYTHON", "XDG_", "BYOC_SANDBOX_")
 START_SECONDS = 30.0
 IDLE_SECONDS = 1800.0
 
@@ -136,6 +141,8 @@ def ensure_running(home: Path | str | None = None) -> Sandbox:
     """
     if os.environ.get(URL):
         given = Sandbox(os.environ[URL].rstrip("/"), os.environ.get(KEY, ""), 0)
+        if urlsplit(given.url).hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise SandboxError(f"{URL} is {given.url}, which is not on this machine: what is sent to the practice clouds is not encrypted.")
         given.control("GET", "/_sandbox/health")
         return given
     place = Path(home) if home else home_dir()
@@ -172,7 +179,8 @@ def find(home: Path, *, any_mode: bool = False) -> Sandbox | None:
 
 def _start(home: Path) -> Sandbox:
     root = str(Path(__file__).resolve().parents[2])
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
+    env = {k: v for k, v in os.environ.items() if k.upper() in _KEPT or k.startswith(_KEPT_PREFIXES)}
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-m", "byoc_helpers.sandbox", "serve", "--port", "0", "--home", str(home)]
     command += ["--idle", os.environ.get(IDLE, str(IDLE_SECONDS)), *(["--fixed"] if _fixed() else [])]
     options: dict[str, Any] = {"start_new_session": True}

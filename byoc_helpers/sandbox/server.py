@@ -184,9 +184,11 @@ def serve(
     except Timeout:
         print("A sandbox already runs for this home.", file=sys.stderr)
         return 3
-    store = Store(home / "sandbox.sqlite3")
+    os.umask(0o077)  # the store and its log hold the key to the controls
     with contextlib.suppress(OSError):
+        home.chmod(0o700)
         (home / "sandbox.sqlite3").chmod(0o600)
+    store = Store(home / "sandbox.sqlite3")
     core = Core(store, fixed=fixed)
     key = store.meta("control_key", secrets.token_urlsafe(24))
     listener = _listen(port or _last_port(home))

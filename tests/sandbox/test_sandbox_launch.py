@@ -172,3 +172,20 @@ def test_a_kill_amid_writes_loses_no_acknowledged_one(start, tmp_path: Path):
         }
         assert names <= found
         assert groups.total == len(groups.entities)
+
+
+def test_it_takes_no_secret_along_and_its_files_are_its_users(start, tmp_path: Path, monkeypatch):
+    """It outlives its caller by half an hour, and its log of writes holds the key to the controls."""
+    monkeypatch.setenv("LIVE_CLIENT_SECRET", "NotForTheServer1")
+    box = start(tmp_path)
+    box.prepare("acme")
+    if Path(f"/proc/{box.pid}/environ").exists():
+        assert b"NotForTheServer1" not in Path(f"/proc/{box.pid}/environ").read_bytes()
+    assert tmp_path.stat().st_mode & 0o077 == 0
+    assert not [f.name for f in tmp_path.iterdir() if f.name.startswith(("sandbox.sqlite3", "server.json")) and f.stat().st_mode & 0o077]
+
+
+def test_an_address_elsewhere_is_refused(monkeypatch):
+    monkeypatch.setenv("BYOC_SANDBOX_URL", "http://practice.example:8080")
+    with pytest.raises(SandboxError, match="is not on this machine"):
+        launch.ensure_running()

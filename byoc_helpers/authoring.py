@@ -76,13 +76,13 @@ def calls_document(calls: dict[str, list[str]]) -> str:
 def chapter_calls(path: Path) -> list[str]:
     """Distinct calls in a journal file, `cloud | `METHOD path``, in order of their first appearance.
 
-    Readings between two writes may be made at the same time, in no order of their own: they are sorted.
+    Readings between two writes may be made at the same time, in no order of their own: they are sorted, logging in first.
     """
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
     calls: dict[str, None] = {}
     for writes, between in itertools.groupby(rows, key=journal.writes):
         lines = [f"{row['cloud']} | `{journal.endpoint(row)}`" for row in between]
-        calls |= dict.fromkeys(lines if writes else sorted(lines))
+        calls |= dict.fromkeys(lines if writes else sorted(lines, key=lambda line: ("oauth" not in line, line)))
     return list(calls)
 
 

@@ -9,7 +9,7 @@ import pytest
 from orgs import ALL, chapter, differences, do, partner_maker, snapshot
 
 from byoc_helpers import sandbox
-from byoc_helpers import teardown as teardown_module
+from byoc_helpers import teardown as removing
 from byoc_helpers.clouds.transport import Transport
 from byoc_helpers.exceptions import CheckFailed, Refused
 from byoc_helpers.resources import byoc_trunk, location, origination_url, outbound_route, sip_trunk, site
@@ -308,7 +308,7 @@ DISTURBED = {"reset after": {"kind": "reset", "after": True}, "503 before": {"ki
 @pytest.mark.parametrize("call", [("DELETE", "*/outboundroutes/*"), ("PUT", "*/outboundroutes/*"), ("PATCH", "*/users/*")], ids=" ".join)
 def test_the_default_route_gets_back_what_it_lent_whatever_happens_on_the_way(fault, call, monkeypatch):
     """Our route is gone before the classifications can be given back: what breaks off between the two is done by the next teardown."""
-    monkeypatch.setattr(teardown_module, "WAIT", {"sandbox": 3.0})
+    monkeypatch.setattr(removing, "WAIT", {"sandbox": 3.0})
     params, before = foreign_site("Lent")
     method, path = call
     box = sandbox.ensure_running()

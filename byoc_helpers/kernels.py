@@ -1,6 +1,7 @@
 """Kernels forked from a process that has imported everything already: ready in a tenth of the time.
 
-`fork_kernel(manager)` lets a jupyter_client kernel manager start its kernel so. The process they are forked from (the
+`fork_kernel(manager)` lets a jupyter_client kernel manager start its kernel so; a kernelspec can ask for it with
+`"metadata": {"kernel_provisioner": {"provisioner_name": "byoc-fork"}}`. The process they are forked from (the
 nursery: `python -m byoc_helpers.kernels`) is started once, when first needed, holds none of the caller's environment
 but what finding Python and files takes, opens no connection and starts no thread, and ends with the caller. Each
 kernel is a fresh process with an environment, a folder and connections of its own: nothing of one reaches another.

@@ -267,7 +267,7 @@ def test_opening_and_writing_changes_no_value(path, folder):
 LINE = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40).map(str.strip).filter(bool)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(name=LINE, state=st.text(st.characters(exclude_categories=["Cs"]), max_size=20), many=st.lists(LINE, min_size=1, max_size=3))
 def test_any_text_survives_the_file(tmp_path_factory, name, state, many):
     values = yaml.safe_load((ROOT / "params" / "demo.yaml").read_text("utf-8"))

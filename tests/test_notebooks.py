@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import statistics
@@ -14,7 +15,7 @@ import nbformat
 import papermill
 import pytest
 
-from byoc_helpers import authoring, sandbox
+from byoc_helpers import authoring, kernels, sandbox
 from byoc_helpers.chapters import CHAPTERS, NOTEBOOKS, TEARDOWN
 from byoc_helpers.params import load
 
@@ -124,6 +125,12 @@ def test_nbval_finds_the_outputs_that_are_committed(tmp_path):
     environment = {**os.environ, "BYOC_SANDBOX_HOME": str(tmp_path), "BYOC_SANDBOX_FIXED": "1",
                    "BYOC_DESTROY": load(ROOT / "params" / "demo.yaml").partner, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     environment.pop("PYTEST_XDIST_WORKER", None)
+    if kernels.available():  # as a batch starts them; plain ones take ten times as long, and papermill's own test has those
+        spec = {"argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "x", "language": "python",
+                "metadata": {"kernel_provisioner": {"provisioner_name": "byoc-fork"}}}
+        (tmp_path / "kernels" / "python3").mkdir(parents=True)
+        (tmp_path / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec), "utf-8")
+        environment["JUPYTER_PATH"] = str(tmp_path)
     try:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "--nbval", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-o", "addopts=", *map(str, PATHS)],

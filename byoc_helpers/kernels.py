@@ -36,6 +36,8 @@ from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from .secrets import redact
+
 _KEPT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "USER", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _KEPT_PREFIXES = ("LC_", "PYTHON", "IPYTHON", "JUPYTER", "XDG_", "PYDEVD_")
 
@@ -92,7 +94,8 @@ class ForkProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         arguments = cmd[cmd.index("ipykernel_launcher") + 1:]
-        child = _nursery().fork(arguments, kwargs.get("env") or dict(os.environ), kwargs.get("cwd") or os.getcwd())
+        with (self.folder / "stderr").open("ab") as words:
+            child = _nursery().fork(arguments, kwargs.get("env") or dict(os.environ), kwargs.get("cwd") or os.getcwd(), words.fileno())
         self.process: Any = child
         self.pid, self.pgid = child.pid, child.pid
         return self.connection_info
@@ -110,6 +113,8 @@ class ForkProvisioner(LocalProvisioner):
     async def cleanup(self, restart: bool = False) -> None:
         await super().cleanup(restart)
         if not restart:
+            with contextlib.suppress(OSError):  # what a library or a dying kernel wrote past the notebook, known secrets masked
+                sys.stderr.write(redact((self.folder / "stderr").read_text("utf-8", "replace")))
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -174,11 +179,11 @@ class _Nursery:
     def new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.folder))
 
-    def fork(self, arguments: list[str], environment: dict[str, str], folder: str) -> _Child:
+    def fork(self, arguments: list[str], environment: dict[str, str], folder: str, stderr: int) -> _Child:
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self.folder / "nursery"))
         request = json.dumps([arguments, environment, folder]).encode()
-        socket.send_fds(connection, [len(request).to_bytes(8, "big")], [2])
+        socket.send_fds(connection, [len(request).to_bytes(8, "big")], [stderr])
         connection.sendall(request)
         return _Child(connection)
 

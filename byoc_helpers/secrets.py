@@ -27,12 +27,12 @@ from .exceptions import NoSuchSecret, SecretError
 
 MASK = "********"
 SCHEMES = ("env", "file", "keyring", "practice")
+FEW = 512  # beginnings of secrets that are looked for one after the other; more of them are looked up at each character
 SHORTEST = 8  # characters: masking what is shorter would tear other words to pieces
 _REFERENCE = re.compile(r"(env):([A-Za-z_]\w*)|(file|keyring|practice):(\S.*)")
 
 _lock = threading.Lock()
-_known: set[str] = set()
-_pattern: re.Pattern[str] | None = None  # of all that is known; None: not made yet
+_known: dict[str, set[str]] = {}  # each spelling of each secret, by its first SHORTEST characters
 
 
 class Secret:
@@ -208,15 +208,14 @@ def practice_value(name: str, key: str = "") -> str:
 
 def remember(value: str) -> None:
     """Mask this value in everything shown from now on: as it is, line by line, and as URLs, HTML, JSON, Base64 and Python write it."""
-    global _pattern
     wholes = {value, value.strip(), *(line.strip() for line in value.splitlines() if len(line.strip()) >= SHORTEST)}
     forms = {v for v in wholes if len(v) >= SHORTEST}
     forms |= {base64.b64encode(v.encode("utf-8", "replace")).decode().rstrip("=") for v in forms}
     for _ in range(2):  # JSON in HTML, a URL in JSON, …
         forms |= {spelt(form) for form in forms for spelt in _SPELLINGS}
     with _lock:
-        _known.update(forms)
-        _pattern = None
+        for form in forms:
+            _known.setdefault(form[:SHORTEST], set()).add(form)
 
 
 _SPELLINGS: tuple[Callable[[str], str], ...] = (
@@ -234,56 +233,52 @@ def remember_basic(user: str, password: str) -> None:
 
 def redact(value: Any) -> Any:
     """`value` with every known secret replaced by the mask; walks dicts, lists and tuples."""
-    pattern = _masked()
-    return value if pattern is None else _redact(value, pattern)
+    if not _known:
+        return value
+    if isinstance(value, str):
+        return _mask(value)
+    if isinstance(value, dict):
+        return {redact(k): redact(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        masked = [redact(v) for v in value]
+        return type(value)(*masked) if hasattr(value, "_fields") else type(value)(masked)
+    return value
 
 
 def unfinished(text: str) -> int:
     """How many characters at the end of `text` may be the beginning of a known secret."""
     with _lock:
-        forms = tuple(_known)
+        forms = [form for same in _known.values() for form in same]
     return max((n for form in forms for n in range(min(len(form) - 1, len(text)), 0, -1) if text.endswith(form[:n])), default=0)
 
 
-def _masked() -> re.Pattern[str] | None:
-    global _pattern
-    with _lock:
-        if _pattern is None and _known:
-            _pattern = re.compile("|".join(re.escape(v) for v in sorted(_known, key=len, reverse=True)))
-        return _pattern
-
-
-def _redact(value: Any, pattern: re.Pattern[str]) -> Any:
-    if isinstance(value, str):
-        return _mask(value, pattern)
-    if isinstance(value, dict):
-        return {_redact(k, pattern): _redact(v, pattern) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        masked = [_redact(v, pattern) for v in value]
-        return type(value)(*masked) if hasattr(value, "_fields") else type(value)(masked)
-    return value
-
-
-def _mask(text: str, pattern: re.Pattern[str]) -> str:
-    if not pattern.search(text):
-        return text
+def _mask(text: str) -> str:
     pieces, done = [], 0
-    for start, end in _places(text):
+    for start, end in _merged(_places(text)):
         pieces += [text[done:start], MASK]
         done = end
-    return "".join([*pieces, text[done:]])
+    return "".join([*pieces, text[done:]]) if pieces else text
 
 
-def _places(text: str) -> Iterator[tuple[int, int]]:
-    """Where known secrets stand, those that overlap as one."""
+def _places(text: str) -> list[tuple[int, int]]:
+    """Where known secrets begin and end. A process that knows those of a thousand partners looks as fast as one that knows a hundred."""
+    if len(text) < SHORTEST:
+        return []
     with _lock:
-        forms = tuple(_known)
-    found = sorted((match.start(), match.start() + len(form)) for form in forms if form in text
-                   for match in re.finditer(f"(?={re.escape(form)})", text))
-    start, end = found[0]
-    for begins, ends in found[1:]:
-        if begins >= end:
-            yield start, end
-            start, end = begins, ends
-        end = max(end, ends)
-    yield start, end
+        heads = tuple(_known) if len(_known) <= min(FEW, len(text)) else ()
+    if heads:
+        starts = [match.start() for head in heads if head in text for match in re.finditer(f"(?={re.escape(head)})", text)]
+    else:
+        starts = [i for i in range(len(text) - SHORTEST + 1) if text[i:i + SHORTEST] in _known]
+    with _lock:
+        return [(i, i + len(form)) for i in starts for form in _known[text[i:i + SHORTEST]] if text.startswith(form, i)]
+
+
+def _merged(places: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The places in order, those that overlap or touch as one."""
+    places.sort()
+    while places:
+        start, end = places.pop(0)
+        while places and places[0][0] <= end:
+            end = max(end, places.pop(0)[1])
+        yield start, end

@@ -15,6 +15,7 @@ from jupyter_client.manager import AsyncKernelManager
 
 from byoc_helpers import kernels
 from byoc_helpers.engine import Kernels
+from byoc_helpers.secrets import remember
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason="kernels can't be forked here")
 
@@ -209,3 +210,15 @@ def test_the_sdk_is_whole_in_a_forked_kernel():
 
     same = [getattr(sdk, n).__module__ for n in names]
     assert asyncio.run(look()) == f"True True True True PureCloudPlatformClientV2.rest False PureCloudPlatformClientV2.models.edge {same} method"
+
+
+def test_what_a_kernel_writes_past_the_notebook_is_masked(capfd):
+    remember("PastTheNotebook1")
+
+    async def write():
+        async with kernel() as (_, client):
+            await printed(client, "import os; os.write(2, b'x PastTheNotebook1 y\\n'); print('done')")
+
+    asyncio.run(write())
+    said = capfd.readouterr().err
+    assert "x ******** y" in said and "PastTheNotebook1" not in said

@@ -76,7 +76,7 @@ from .clouds.transport import trusted
 from .regions import data_file, edges, regions
 
 for _name in ("IPython.core.completerlib", "IPython.core.magics", "IPython.core.oinspect", "IPython.extensions.storemagic",
-              SDK, "byoc_helpers.runbook", "byoc_helpers.call_path", "byoc_helpers.sandbox.launch", "filelock", "httpcore", "ipykernel.debugger", "ipykernel.iostream",
+              "byoc_helpers.clouds.genesys", "byoc_helpers.runbook", "byoc_helpers.call_path", "byoc_helpers.sandbox.launch", "filelock", "httpcore", "ipykernel.debugger", "ipykernel.iostream",
               "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell", "pdb", "psutil", "sqlite3",
               "tornado.platform.asyncio", "twilio.rest.api.v2010", "twilio.rest.trunking.v1",
               *(f"{SDK}.apis.{_api}_api" for _api in ("architect", "authorization", "locations", "telephony_providers_edge", "users")),

@@ -8,13 +8,42 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
-import PureCloudPlatformClientV2 as sdk
-from PureCloudPlatformClientV2.abstract_http_client import AbstractHttpClient
-
 from ..exceptions import CloudError, Refused, Unauthorized
 from ..regions import Region
 from ..secrets import Secret, redact, remember, remember_basic
 from .transport import Reply, Transport
+
+
+class _NoObserver:
+    """Watches nothing, and ends the thread that would: `SystemExit` does that without a word."""
+
+    def start(self) -> None:
+        raise SystemExit
+
+    def schedule(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def unschedule_all(self) -> None:
+        pass
+
+
+def _unwatched() -> None:
+    """Import the official SDK, which would start a thread that watches every folder under the user's home, for changes of a settings
+    file that has no say here: thousands of watches, which each process would pay for and forks must not inherit."""
+    import watchdog.observers
+
+    names = vars(watchdog.observers)
+    observer, names["Observer"] = names["Observer"], _NoObserver
+    try:
+        import PureCloudPlatformClientV2  # noqa: F401
+    finally:
+        names["Observer"] = observer
+
+
+_unwatched()
+
+import PureCloudPlatformClientV2 as sdk
+from PureCloudPlatformClientV2.abstract_http_client import AbstractHttpClient
 
 PAGE_SIZE = 100
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import PureCloudPlatformClientV2 as sdk
-
-from ..clouds.genesys import named, pages
+from ..clouds.genesys import named, pages, sdk
 from ..exceptions import CheckFailed
 from .base import AtLeast, Context, Desired, Found, Removable, Setting, adopted, mark_of
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-import PureCloudPlatformClientV2 as sdk
-
-from ..clouds.genesys import alive, pages
+from ..clouds.genesys import alive, pages, sdk
 from .base import Context, Desired, Found, Setting, mark_of
 
 KIND, SIDE, CHAPTER = "DID pool", "Genesys Cloud", "07"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import PureCloudPlatformClientV2 as sdk
-
-from ..clouds.genesys import alive, pages
+from ..clouds.genesys import alive, pages, sdk
 from ..exceptions import CheckFailed, NotFound, Refused
 from ..params import Params
 from .base import Context, Desired, Found, Removable, Setting, adopted, mark_of

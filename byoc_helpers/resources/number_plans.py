@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import PureCloudPlatformClientV2 as sdk
-
+from ..clouds.genesys import sdk
 from ..params import CustomPlan
 from . import site
 from .base import Context, Desired, Found, Removable, Setting

@@ -12,9 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-import PureCloudPlatformClientV2 as sdk
-
-from ..clouds.genesys import alive, pages
+from ..clouds.genesys import alive, pages, sdk
 from ..exceptions import CloudError, NotFound, NotYet, OutcomeUnknown, Refused
 from . import byoc_trunk, site
 from .base import AtLeast, Context, Desired, Found, Removable, Setting, adopted, mark_of, refs

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import PureCloudPlatformClientV2 as sdk
-
+from ..clouds.genesys import sdk
 from ..exceptions import CheckFailed, Refused
 from ..reconcile import VISIBLE_WITHIN, poll
 from . import did_pool

@@ -5,9 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-import PureCloudPlatformClientV2 as sdk
-
-from ..clouds.genesys import named
+from ..clouds.genesys import named, sdk
 from ..exceptions import CheckFailed
 from ..params import Params
 from . import location

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import byoc_helpers.clouds.genesys  # noqa: F401 - before a test imports the SDK itself, which would watch the whole home folder
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

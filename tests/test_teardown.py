@@ -367,3 +367,18 @@ def test_an_origination_url_that_was_doubled_goes_twice(partner):
     run._ctx.require(sip_trunk).raw.origination_urls.create(friendly_name=url.friendly_name, sip_url=url.sip_url, enabled=True, priority=10, weight=10)
     teardown(params)
     assert differences(before, snapshot(params)) == []
+
+
+def test_one_object_that_may_not_be_touched_does_not_stop_the_others(partner, monkeypatch):
+    monkeypatch.setattr(removing, "WAIT", {"sandbox": 1.0})
+    params = partner()
+    before = snapshot(params)
+    do(params, *ALL)
+    sandbox.ensure_running().configure(params.slug, missing_permissions=["directory:user:edit"])
+    run, done = teardown(params)
+    assert done[params.trunk_name] == done[params.termination_uri] == done[params.site_name] == "- deleted"
+    with pytest.raises(CheckFailed, match=r"number of a person .* answered 403"):
+        run.require_removed()
+    sandbox.ensure_running().configure(params.slug, missing_permissions=[])
+    teardown(params)
+    assert differences(before, snapshot(params)) == []

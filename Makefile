@@ -33,7 +33,8 @@ test: .venv/ready
 	$(BIN)/pytest -q -n 3
 
 survive: .venv/ready
-	BYOC_TEST_FULL=1 $(BIN)/pytest -q -n 2 tests/test_survive.py tests/test_many.py tests/test_cluster.py
+	BYOC_TEST_FULL=1 $(BIN)/pytest -q -rP -n 4 --dist worksteal tests/test_survive.py
+	BYOC_TEST_FULL=1 $(BIN)/pytest -q -rP tests/test_many.py tests/test_cluster.py
 
 bench: .venv/ready
 	$(BIN)/python tests/bench_sandbox.py

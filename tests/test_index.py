@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import re
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def a_batch(out: str, name: str) -> None:
 
 
 def test_batches_that_end_together_are_all_on_the_page(tmp_path):
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")  # each spawned one would import everything anew
     batches = [context.Process(target=a_batch, args=(str(tmp_path), f"partner-{n}")) for n in range(3)]
     for batch in batches:
         batch.start()

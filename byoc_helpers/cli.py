@@ -286,7 +286,7 @@ def verify(
     for place in places:
         with Shelf(place).copy_here() as here:
             for folder in manifest.records(here):
-                verdict = manifest.verify(folder, trusted, partner=folder != here)
+                verdict = manifest.verify(folder, trusted, partner=here not in (folder, folder.parent))
                 shown = place if folder == here else f"{place.rstrip('/')}/{folder.relative_to(here).as_posix()}"
                 verdicts.append({"record": shown, "status": verdict.status, "whole": verdict.whole, "signed": verdict.signed,
                                  "findings": list(verdict.findings)})

@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import select
 import shutil
 import signal
@@ -44,7 +45,7 @@ _KEPT_PREFIXES = ("LC_", "PYTHON", "IPYTHON", "JUPYTER", "XDG_", "PYDEVD_")
 
 def available() -> bool:
     """Can kernels be forked here?"""
-    return hasattr(os, "fork") and hasattr(socket, "send_fds") and sys.platform != "darwin"
+    return hasattr(os, "fork") and hasattr(socket, "send_fds") and hasattr(os, "memfd_create")
 
 
 def fork_kernel(manager: Any) -> None:
@@ -91,11 +92,11 @@ class ForkProvisioner(LocalProvisioner):
     def __init__(self, **traits: Any):
         super().__init__(**traits)
         self.folder = _nursery().new_folder()
+        self._words = os.fdopen(os.memfd_create("stderr"), "r+b")  # in memory: no unmasked word reaches a disk
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         arguments = cmd[cmd.index("ipykernel_launcher") + 1:]
-        with (self.folder / "stderr").open("ab") as words:
-            child = _nursery().fork(arguments, kwargs.get("env") or dict(os.environ), kwargs.get("cwd") or os.getcwd(), words.fileno())
+        child = _nursery().fork(arguments, kwargs.get("env") or dict(os.environ), kwargs.get("cwd") or os.getcwd(), self._words.fileno())
         self.process: Any = child
         self.pid, self.pgid = child.pid, child.pid
         return self.connection_info
@@ -113,8 +114,11 @@ class ForkProvisioner(LocalProvisioner):
     async def cleanup(self, restart: bool = False) -> None:
         await super().cleanup(restart)
         if not restart:
-            with contextlib.suppress(OSError):  # what a library or a dying kernel wrote past the notebook, known secrets masked
-                sys.stderr.write(redact((self.folder / "stderr").read_text("utf-8", "replace")))
+            if not self._words.closed:
+                self._words.seek(0)  # what a library or a dying kernel wrote past the notebook
+                said = redact(self._words.read().decode("utf-8", "replace"))
+                sys.stderr.write(re.sub(r"Bearer [\w.~+/=-]+", "Bearer ********", said))
+                self._words.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -389,7 +389,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that no calendar has
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        problem = re.sub(r"\s*'.*", "", getattr(error, "problem", None) or "it can't be parsed")  # what it quotes may be a secret
+        problem = re.sub(r"""\s*['"].*""", "", getattr(error, "problem", None) or "") or "it can't be parsed"  # what it quotes may be a secret
         raise ParamsError(f"{shown}{where}: this is not valid YAML ({problem}). "
                           "Check indentation, colons and quotes there.") from None
     if "params_file" in values:

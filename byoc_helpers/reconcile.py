@@ -129,7 +129,7 @@ def apply(ctx: Context, kind: Kind, want: Desired, allow: Callable[[Change], Non
     """
     first: Change | None = None
     before: Change | None = None
-    gives_up = time.monotonic() + PATIENCE
+    gives_up, lost = time.monotonic() + PATIENCE, False
     for attempt in itertools.count(1):
         change = plan(ctx, kind, want)
         if change.action == "unchanged":
@@ -147,7 +147,8 @@ def apply(ctx: Context, kind: Kind, want: Desired, allow: Callable[[Change], Non
         try:
             _write(ctx, change)
         except CloudError as error:
-            _look_up(ctx, change, error)
+            lost |= change.found is None and isinstance(error, OutcomeUnknown)
+            _look_up(ctx, change, error, lost)
             last = error
         else:
             break
@@ -164,8 +165,10 @@ def apply(ctx: Context, kind: Kind, want: Desired, allow: Callable[[Change], Non
     return _outcome(done.found, first, done, note)
 
 
-def _look_up(ctx: Context, change: Change, error: CloudError) -> None:
+def _look_up(ctx: Context, change: Change, error: CloudError, lost: bool) -> None:
     """A write failed: look whether it was carried out after all, or somebody was faster, for as long as that may take to show.
+
+    `lost`: an earlier creation had no answer, so that what is in the way may be our own.
 
     Raises:
         CloudError: it was refused, with a hint where we know one.
@@ -175,8 +178,11 @@ def _look_up(ctx: Context, change: Change, error: CloudError) -> None:
     unknown, raced = isinstance(error, OutcomeUnknown), isinstance(error, Conflict)
     if not unknown and not raced and not _THERE_ALREADY.search(f"{error.status} {error.code} {error}"):
         raise _hinted(kind, error) from None
-    now = _visible(ctx, kind, want, LOST_WITHIN if unknown or raced else TAKEN_WITHIN)
+    now = _visible(ctx, kind, want, LOST_WITHIN if unknown else VISIBLE_WITHIN if lost else LOST_WITHIN if raced else TAKEN_WITHIN)
     if change.found is None and now.found is None:
+        if not unknown and lost:
+            raise DeadlineExceeded(f'The {kind.KIND} "{want.name}" does not show yet, and what stands in its way may be itself: an earlier answer '
+                                   f"was lost. Run this chapter again in a minute. {error}") from None
         if not unknown:
             raise _hinted(kind, error) from None
         if not getattr(kind, "UNIQUE", True):
@@ -254,7 +260,7 @@ def poll(ready: Callable[[], T | None], sentence: str, seconds: float, every: fl
 
 
 @contextlib.contextmanager
-def alone(params: Params, seconds: float) -> Iterator[None]:
+def alone(params: Params, seconds: float) -> Iterator[float]:
     """Between looking whether an object exists and making it, no other run of this user on this machine may do the same for this partner.
 
     Raises:
@@ -263,9 +269,10 @@ def alone(params: Params, seconds: float) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     whose = f"{params.target}/{params.region.aws}/{params.slug}"  # what every chapter knows
+    began = time.monotonic()
     try:
         with FileLock(_locks() / hashlib.sha256(whose.encode()).hexdigest()[:32], timeout=seconds):
-            yield
+            yield time.monotonic() - began
     except Timeout:
         raise Refused(f"Another run for {params.partner} is changing the same objects, and has not ended within {seconds:.0f} "
                       "seconds. Nothing was changed. Wait for its end, then run this chapter again.") from None

@@ -276,9 +276,11 @@ def _places(text: str) -> list[tuple[int, int]]:
 
 def _merged(places: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """The places in order, those that overlap or touch as one."""
-    places.sort()
-    while places:
-        start, end = places.pop(0)
-        while places and places[0][0] <= end:
-            end = max(end, places.pop(0)[1])
+    start = end = -1
+    for begins, ends in sorted(places):
+        if begins > end >= 0:
+            yield start, end
+            start = begins
+        start, end = start if end >= 0 else begins, max(end, ends)
+    if end >= 0:
         yield start, end

@@ -41,8 +41,8 @@ class Shelf:
         import fsspec
 
         scheme, _, rest = self.address.partition("://")
-        if "@" in rest.partition("/")[0]:
-            raise RecordError(f"--out {scheme}://…: no user or password belongs in an address, which stands in records and on the command line. "
+        if ":" in rest.partition("/")[0].rpartition("@")[0]:
+            raise RecordError(f"--out {scheme}://…: no password belongs in an address, which stands in records and on the command line. "
                               "Give them where the store's own library looks for them.")
         with self._explained():
             try:

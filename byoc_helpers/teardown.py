@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from . import chapters
 from .exceptions import (
@@ -43,7 +44,7 @@ class Removal:
 def listing(ctx: Context) -> list[Removal]:
     """What would be removed, and what would be left and why; changes nothing. What isn't there is not listed."""
     ctx.forget()
-    return [removal for kind, want in _wanted(ctx) if (removal := _consider(ctx, kind, want))]
+    return [removal for kind, want in _wanted(ctx, anew=False) if (removal := want if isinstance(want, Removal) else _told(ctx, kind, want))]
 
 
 def remove_all(ctx: Context) -> list[Removal]:
@@ -55,34 +56,55 @@ def remove_all(ctx: Context) -> list[Removal]:
         Unauthorized: a cloud no longer accepts the credentials.
     """
     done: list[Removal] = []
-    for kind, want in _wanted(ctx):
-        removal = _next(ctx, kind, want)
-        if removal and removal.plan.action == "leave":
+    for kind, want in _wanted(ctx, anew=True):
+        removal = want if isinstance(want, Removal) else _next(ctx, kind, want)
+        needs = getattr(kind, "GOES_AFTER", "")
+        if removal and removal.plan.action != "leave" and any(r.obstacle and chapters.key(r.kind) == needs for r in done):
+            removal = replace(removal, obstacle="What uses it could not be removed, see above. Run the teardown again later.")
+        if removal and (removal.obstacle or removal.plan.action == "leave"):
             done.append(removal)
             continue
-        while removal and removal.plan.action != "leave":
-            done.append(removal if removal.obstacle else _remove(ctx, removal))
+        while removal and not removal.obstacle and removal.plan.action != "leave":
+            done.append(_remove(ctx, removal))
             removal = _next(ctx, kind, want) if done[-1].done else None
     return done
 
 
 def _next(ctx: Context, kind: Kind, want: Desired) -> Removal | None:
     ctx.forget()
+    return _told(ctx, kind, want)
+
+
+def _told(ctx: Context, kind: Kind, want: Desired) -> Removal | None:
+    """As `_consider`; what can't be read is an obstacle."""
     try:
         return _consider(ctx, kind, want)
     except Unauthorized:
         raise
     except CloudError as error:
-        return Removal(kind, want, Found("", want.name, {}, False), Removable("delete"), obstacle=f"{error} Run the teardown again later.")
+        return _unreadable(kind, want.name, error)
 
 
-def _wanted(ctx: Context) -> Iterator[tuple[Kind, Desired]]:
+def _unreadable(kind: Kind, name: str, error: CloudError) -> Removal:
+    nothing = Desired(name, {})
+    return Removal(kind, nothing, Found("", name, {}, False), Removable("delete"), obstacle=f"{error} Run the teardown again later.")
+
+
+def _wanted(ctx: Context, anew: bool) -> Iterator[tuple[Kind, Any]]:
+    """Each kind with each object it should have; with the `Removal` that says why where that can't be told. `anew`: read for each kind."""
     for chapter in reversed(chapters.CHAPTERS):
         for name in reversed(chapter.kinds):
             kind = chapters.kind(name)
+            if anew:
+                ctx.forget()
             try:
                 wanted = kind.desired(ctx)
             except NotYet:
+                continue
+            except Unauthorized:
+                raise
+            except CloudError as error:
+                yield kind, _unreadable(kind, "", error)
                 continue
             yield from ((kind, want) for want in reversed(wanted))
 
@@ -97,10 +119,11 @@ def _consider(ctx: Context, kind: Kind, want: Desired) -> Removal | None:
         if found.marked == "adopted":
             return Removal(kind, want, found, Removable("leave", "taken over by the runbook, not made by it"))
         judge = getattr(kind, "removal", lambda *_: Removable("delete"))
-        verdict = judge(ctx, want, found)
+        try:
+            verdict = judge(ctx, want, found)
+        except NotFound:  # listed still, and gone
+            return None
         return Removal(kind, want, found, verdict) if verdict else None
-    except NotFound:  # listed still, and gone
-        return None
     except (Refused, CheckFailed) as error:
         return Removal(kind, want, Found("", want.name, {}, False), Removable("leave", str(error)))
 
@@ -117,10 +140,13 @@ def _found(ctx: Context, kind: Kind, want: Desired) -> Found | None:
 def _remove(ctx: Context, removal: Removal) -> Removal:
     kind, want, seconds = removal.kind, removal.want, WAIT[ctx.params.target]
     troubles: list[CloudError] = []
+    tried, last = False, removal
 
     def left() -> Removal | None:
+        nonlocal last
         ctx.forget()
         now = _consider(ctx, kind, want)
+        last = now or removal
         same = now is not None and (now.plan.action, now.found.id) == (removal.plan.action, removal.found.id)
         return now if same else None
 
@@ -128,9 +154,11 @@ def _remove(ctx: Context, removal: Removal) -> Removal:
         return left() is None
 
     def asked() -> bool:
+        nonlocal tried
         now = left()
         if now is None:
             return True
+        tried = True
         try:
             kind.remove(ctx, want, now.found)
         except NotFound:
@@ -153,4 +181,4 @@ def _remove(ctx: Context, removal: Removal) -> Removal:
         raise
     except CloudError as error:
         return replace(removal, obstacle=f"{error} Run the teardown again later.")
-    return replace(removal, done=True)
+    return last if not tried and last.plan.action == "leave" else replace(removal, done=True)

@@ -62,9 +62,9 @@ def test_each_record_stands_for_its_partner_alone(tmp_path, monkeypatch):
     said, errors = run.communicate()
     stop.set()
     watcher.join()
-    assert run.returncode == 0, errors[-3000:]
     results = json.loads(said)
-    assert [(r["partner"], r["status"]) for r in results] == [(f"Crowd {n}", "passed") for n in range(COUNT)]
+    assert [r for r in results if r["status"] != "passed"] == [], errors[-1000:]
+    assert (run.returncode, [r["partner"] for r in results]) == (0, [f"Crowd {n}" for n in range(COUNT)])
 
     checked = subprocess.run(command("verify", out), capture_output=True, text=True, cwd=ROOT, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr

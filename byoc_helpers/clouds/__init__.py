@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,19 @@ class Clouds:
 
     def __init__(self, params: Params):
         self.params = params
+        self._lock = threading.RLock()  # several threads may be the first to ask
+
+    @property
+    def genesys(self) -> GenesysCloud:
+        """The partner's org."""
+        with self._lock:
+            return self._genesys
+
+    @property
+    def twilio(self) -> TwilioAccount:
+        """The partner's account."""
+        with self._lock:
+            return self._twilio
 
     @cached_property
     def _practice(self) -> Mapping[str, Any] | None:
@@ -57,7 +71,7 @@ class Clouds:
         return {"url": box.url, **made}
 
     @cached_property
-    def genesys(self) -> GenesysCloud:
+    def _genesys(self) -> GenesysCloud:
         from .genesys import GenesysCloud
 
         p, practice = self.params, self._practice
@@ -67,7 +81,7 @@ class Clouds:
         return GenesysCloud(p.region, p.genesys_client_id, resolve(p.genesys_client_secret, key="genesys_client_secret"))
 
     @cached_property
-    def twilio(self) -> TwilioAccount:
+    def _twilio(self) -> TwilioAccount:
         from .twilio import TwilioAccount
 
         p, practice = self.params, self._practice

@@ -202,9 +202,9 @@ def pages(method: Callable[..., Any], *args: Any, **filters: Any) -> Iterator[An
     number = 1
     while True:
         page = method(*args, page_number=number, page_size=PAGE_SIZE, **filters)
-        if page.entities is None:
+        if page.entities is None and page.total is None and page.page_number is None:
             raise CloudError(f"Genesys Cloud answered {method.__name__} without a list where one was due (a proxy in between?).", cloud="Genesys Cloud")
-        yield from page.entities
+        yield from page.entities or []
         if number >= (page.page_count or 1):
             return
         number += 1

@@ -39,6 +39,7 @@ WAIT, LONGEST_WAIT = 0.2, 10.0  # before the first repetition, doubled each time
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_PROXY_REFUSED = re.compile(r"\b(403|407)\b")  # forbidden, or who are you? A busy one is asked again
 _BY_STATUS: dict[int, type[CloudError]] = {401: Unauthorized, 403: Forbidden, 404: NotFound, 409: Conflict}
 
 
@@ -91,8 +92,9 @@ class Transport:
             self._client = httpx.Client(
                 timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT), trust_env=sandbox is None, verify=trusted()
             )
-        except ImportError as error:
-            raise CloudError(f"{cloud}: the proxy in the environment (HTTPS_PROXY, ALL_PROXY) can't be used: {error}", cloud=cloud) from None
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise CloudError(f"{cloud}: the proxy that the environment names (HTTPS_PROXY, ALL_PROXY) can't be used ({type(error).__name__}). "
+                             "Its address must begin with http:// or https://.", cloud=cloud) from None
 
     def close(self) -> None:
         self._client.close()
@@ -186,7 +188,7 @@ class Transport:
         try:
             with contextlib.closing(self._client.send(request, stream=True)) as response:
                 body = b"".join(self._in_time(response, ends))
-            reply = Reply(response.status_code, response.headers, body.decode(response.encoding or "utf-8", "replace"))
+            reply = Reply(response.status_code, response.headers, body.decode("utf-8", "replace"))
         except httpx.HTTPError as error:
             problem = error
             raise
@@ -221,7 +223,7 @@ class Transport:
             if not (repeatable or error.reply.status == 429):
                 return False
             asked = error.wait or 0.0
-        elif isinstance(error, httpx.ProxyError) or _distrusted(error) or not (
+        elif _PROXY_REFUSED.search(str(error) if isinstance(error, httpx.ProxyError) else "") or _distrusted(error) or not (
                 isinstance(error, _NOT_SENT) or (repeatable and isinstance(error, httpx.TransportError))):
             return False
         pause = max(asked, min(WAIT * 2 ** (tried - 1), LONGEST_WAIT)) * random.uniform(1.0, 1.3)
@@ -232,6 +234,8 @@ class Transport:
         correlation = reply.headers.get("inin-correlation-id") or reply.headers.get("twilio-request-id") or correlation
         call = f"{request.method} {request.url.path}"
         kind = _BY_STATUS.get(reply.status, CloudError)
+        if kind is NotFound and not isinstance(_parsed(reply.text), dict):
+            kind = CloudError  # a gateway's page: the cloud has not said that there is no such thing
         if not repeatable and (reply.status == 408 or not 400 <= reply.status < 500):
             kind = OutcomeUnknown
         mark = " ".join(str(v) for v in (reply.status, code) if v)
@@ -244,14 +248,20 @@ class Transport:
         )
 
 
+def _parsed(text: str) -> Any:
+    """JSON as Python has it; `...` for what is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return ...
+
+
 def _is_answer(reply: Reply, reads: bool) -> bool:
     """Is this JSON, or nothing where nothing was asked for? A page of a proxy must not pass for "there is none"."""
-    if not reply.text:
+    if not reply.text.strip():
         return not reads
-    try:
-        return isinstance(json.loads(reply.text), (dict, list))
-    except (ValueError, RecursionError):
-        return False
+    said = _parsed(reply.text)
+    return isinstance(said, (dict, list)) if reads else said is not ...
 
 
 def _distrusted(error: BaseException | None) -> str:

@@ -82,7 +82,8 @@ class Kind(Protocol):
 
     Where taking away is not simply deleting, also `removal(ctx, want, found) -> Removable`, which says what
     `remove` would do (None: nothing worth a line), and `left_over(ctx, want) -> Found | None`: what is still to be
-    put right once the object is gone. `UNIQUE = False` where the cloud would make a second object like it.
+    put right once the object is gone. `UNIQUE = False` where the cloud would make a second object like it; `GOES_AFTER` names the kind
+    that must be gone before.
     """
 
     @property

@@ -13,6 +13,7 @@ SETTINGS = (
     Setting("users", "User names", "the BYOC trunk's digest user must be among them"),
     Setting("password", "Password", "never returned by Twilio: it can't be compared"),
 )
+GOES_AFTER = "sip_trunk"  # not while the trunk that has it is still there
 HINTS = (
     (r"21240|21243", "A list or user of this name may exist, or the password is weaker than Twilio's policy."),
 )

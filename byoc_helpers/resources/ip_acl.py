@@ -10,6 +10,7 @@ from .base import AtLeast, Context, Desired, Found, Removable, Setting
 
 KIND, SIDE, CHAPTER = "Twilio IP access control list", "Twilio", "03"
 SETTINGS = (Setting("addresses", "IP addresses", "the region's BYOC public SIP addresses; others are refused"),)
+GOES_AFTER = "sip_trunk"  # not while the trunk that has it is still there
 _LABEL = "BYOC Runbook"  # an entry has a name, and so room for a mark
 HINTS = ((r"21235", "A list or an address of this name exists already in the account."),)
 

@@ -83,7 +83,7 @@ def partners(folder, word, count, **changes):
         number = f"+33156{len(word):02d}{n:04d}"
         own = {"partner": f"{word} {n}", "identifier": f"{word.lower()}{n}", "termination_domain": f"{word.lower()}-{n}",
                "phone_numbers": [number], "emergency_number": number, "assignments": [{"number": number, "person": "alice@example.com"}]}
-        (folder / f"{n}.yaml").write_text(yaml.safe_dump(DEMO | own | (changes if n == count - 1 else {}), allow_unicode=True), "utf-8")
+        (folder / f"{n:03}.yaml").write_text(yaml.safe_dump(DEMO | own | (changes if n == count - 1 else {}), allow_unicode=True), "utf-8")
     return folder
 
 

@@ -318,6 +318,8 @@ def _papermill() -> Any:
     Two thirds of its import are what no batch uses: its own way to S3, and grammars of text formats that no notebook has.
     """
     with _importing:
+        if "papermill" in sys.modules:
+            return sys.modules["papermill"]
         unused = dict.fromkeys(n for n in ("boto3", "isoduration", "rfc3986_validator", "rfc3987_syntax", "webcolors") if n not in sys.modules)
         sys.modules.update(unused)  # type: ignore[arg-type]
         try:

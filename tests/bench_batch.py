@@ -9,6 +9,7 @@ taken per partner. Every partner is a practice org of its own; what the practice
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -49,8 +50,9 @@ def plain(path: Path, out: Path) -> None:
 
 
 def ours(paths: list[Path], out: Path, jobs: int) -> None:
-    subprocess.run([BIN / "byoc", "run", *paths, "--out", out, "--jobs", str(jobs)], check=True, cwd=ROOT, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
+    done = subprocess.run([BIN / "byoc", "run", *paths, "--out", out, "--jobs", str(jobs), "--json"], check=False, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"A run failed, so nothing was measured: {[r for r in json.loads(done.stdout) if r['status'] != 'passed']}")
 
 
 def spent() -> float:

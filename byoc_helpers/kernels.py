@@ -176,7 +176,7 @@ class _Nursery:
         kept = {k: v for k, v in os.environ.items() if k in _KEPT or k.startswith(_KEPT_PREFIXES)}
         self.process = subprocess.Popen(
             [sys.executable, "-X", "frozen_modules=off", "-m", "byoc_helpers.kernels", str(listener.fileno()), str(self.folder)],
-            env=kept, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=(listener.fileno(),), start_new_session=True)
+            env=kept | {"MALLOC_ARENA_MAX": "2"}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=(listener.fileno(),), start_new_session=True)
         listener.close()
         atexit.register(self.close)
 

@@ -90,19 +90,16 @@ def private(pid: int) -> int:
 
 
 def memory(run: subprocess.Popen, stop: threading.Event) -> list[dict[int, int]]:
-    """Private memory, kB, of each kernel (fork of the nursery) while `run` goes on, a sample every 100 ms."""
+    """Private memory, kB, of each kernel of `run` (a child of its child, the nursery) while it goes on, a sample every 100 ms."""
     samples = []
     while not stop.wait(0.1):
-        children = {}
+        parents = {}
         for status in Path("/proc").glob("[0-9]*/status"):
             try:
-                text = status.read_text()
-                command = (status.parent / "cmdline").read_bytes()
+                parents[int(status.parent.name)] = int(re.search(r"^PPid:\s+(\d+)", status.read_text(), re.MULTILINE)[1])
             except OSError:
                 continue
-            if b"byoc_helpers.kernels" in command and f"PPid:\t{run.pid}" not in text:
-                children[int(status.parent.name)] = private(int(status.parent.name))
-        samples.append(children)
+        samples.append({pid: private(pid) for pid, parent in parents.items() if parents.get(parent) == run.pid})
     return samples
 
 

@@ -264,10 +264,9 @@ def test_a_certificate_nobody_vouches_for_is_said_and_nothing_is_sent(tmp_path):
 
         threading.Thread(target=answer, daemon=True).start()
         wire = Transport("Genesys Cloud", r"api\.mypurecloud\.ie", describe, f"https://127.0.0.1:{listener.getsockname()[1]}", deadline=10)
-        began = time.monotonic()
         with pytest.raises(CloudError, match=r"certificate of .* is not trusted .*SSL_CERT_FILE") as error:
             wire.send("POST", URL, json={})
-    assert type(error.value) is CloudError and len(heard) == 1 and time.monotonic() - began < 5
+    assert type(error.value) is CloudError and len(heard) == 1
 
 
 def test_an_answer_in_drops_ends_with_the_deadline():

@@ -269,21 +269,41 @@ def test_a_certificate_nobody_vouches_for_is_said_and_nothing_is_sent(tmp_path):
     assert type(error.value) is CloudError and len(heard) == 1
 
 
-def test_an_answer_in_drops_ends_with_the_deadline():
+@pytest.mark.parametrize("start", ["", "HTTP/1.1 200 OK\r\nX-Long: ",
+                                   "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"],
+                         ids=["status", "headers", "body"])
+def test_an_answer_in_drops_ends_with_the_deadline(start):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         def drip():
             connection, _ = listener.accept()
             connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
+            connection.sendall(start.encode())
             with contextlib.suppress(OSError):
                 while True:
-                    connection.sendall(b" ")
+                    connection.sendall(b"1")
                     time.sleep(0.05)
 
         threading.Thread(target=drip, daemon=True).start()
         wire = Transport("Twilio", r".*\.twilio\.com", describe, f"http://127.0.0.1:{listener.getsockname()[1]}", deadline=0.5)
         with pytest.raises(OutcomeUnknown, match="gave no answer"):
             wire.send("POST", "https://api.twilio.com/x", form={"a": "b"})
+
+
+def test_a_proxy_that_answers_in_drops_ends_with_the_deadline(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def drip():
+            connection, _ = listener.accept()
+            with contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\nX-Long: ")
+                while True:
+                    connection.sendall(b"1")
+                    time.sleep(0.05)
+
+        threading.Thread(target=drip, daemon=True).start()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        wire = Transport("Twilio", r".*\.twilio\.com", describe, deadline=0.5)
+        with pytest.raises(CloudError, match=r"gave no answer|could not be reached"):
+            wire.send("GET", "https://api.twilio.com/x")
 
 
 def test_no_wait_at_all_is_not_taken_at_its_word(wire, server):

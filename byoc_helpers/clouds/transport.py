@@ -8,7 +8,6 @@ asked looks the object up before deciding.
 
 from __future__ import annotations
 
-import contextlib
 import email.utils
 import functools
 import itertools
@@ -17,7 +16,7 @@ import random
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +27,7 @@ import stamina
 from .. import journal
 from ..exceptions import CloudError, Conflict, Forbidden, NotFound, OutcomeUnknown, Unauthorized
 from ..secrets import redact
+from .deadline import Client, until
 
 # Retries are in the journal; a notebook's stderr stays empty.
 stamina.instrumentation.set_on_retry_hooks([])
@@ -89,7 +89,7 @@ class Transport:
         self._sandbox = urlsplit(sandbox) if sandbox else None
         # Proxies and the like from the environment are meant for the Internet, not for loopback.
         try:
-            self._client = httpx.Client(
+            self._client = Client(
                 timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT), trust_env=sandbox is None, verify=trusted()
             )
         except (ImportError, ValueError, httpx.InvalidURL) as error:
@@ -186,9 +186,9 @@ class Transport:
         ends = max(request.extensions["ends"], began + min(READ_TIMEOUT, self.deadline))  # the last attempt gets its time, too
         reply, problem = None, None
         try:
-            with contextlib.closing(self._client.send(request, stream=True)) as response:
-                body = b"".join(self._in_time(response, ends))
-            reply = Reply(response.status_code, response.headers, body.decode("utf-8", "replace"))
+            with until(ends):
+                response = self._client.send(request)
+            reply = Reply(response.status_code, response.headers, response.content.decode("utf-8", "replace"))
         except httpx.HTTPError as error:
             problem = error
             raise
@@ -206,14 +206,6 @@ class Transport:
         if reply.status >= 400:
             raise self._error(request, reply, True)
         return reply
-
-    @staticmethod
-    def _in_time(response: httpx.Response, ends: float) -> Iterator[bytes]:
-        """The body: the client's time-out is for each piece, and drops can go on for ever."""
-        for piece in response.iter_bytes():
-            if time.monotonic() > ends:
-                raise httpx.ReadTimeout("the answer did not end", request=response.request)
-            yield piece
 
     @staticmethod
     def _pause(error: Exception, repeatable: bool, ends: float, tried: int) -> float | bool:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import itertools
 import json
 import os
 import re
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +27,7 @@ from .audit.manifest import Record
 from .chapters import CHAPTERS, TEARDOWN, Chapter, find_chapter
 from .display.tables import MIME
 from .exceptions import RecordError, RunbookError, SecretError
+from .machine import shared
 from .params import plain
 from .partners import Partner
 from .presence import LIVE_VARIABLE, PLAN_VARIABLE
@@ -245,7 +244,7 @@ def _lock(shelf: Shelf, slug: str) -> Path:
         home = Path(shelf.where(slug))
         home.mkdir(parents=True, exist_ok=True)
         return home / ".lock"
-    return Path(tempfile.gettempdir()) / f"byoc-{hashlib.sha256(shelf.where(slug).encode()).hexdigest()[:32]}.lock"
+    return shared(shelf.where(slug))
 
 
 def _passed(shelf: Shelf, partner: Partner) -> set[str]:

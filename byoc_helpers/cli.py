@@ -20,10 +20,11 @@ from .chapters import CHAPTERS, TEARDOWN, find_chapter
 from .clouds import Clouds
 from .display.progress import Progress, Terminal, heading
 from .exceptions import NoSuchSecret, RunbookError, SecretError
+from .machine import alone
 from .params import load, password_problem, schema, shown_path, warnings
 from .partners import Partner, load_all
 from .presence import DESTROY_VARIABLE, LIVE_VARIABLE, PLAN_VARIABLE
-from .reconcile import Change, alone
+from .reconcile import Change
 from .secrets import forget, resolve, store, writable
 from .shelf import Shelf
 

@@ -27,8 +27,10 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 from papermill.log import logger
 
+from . import handover
+from .kernels import available as forkable
 from .kernels import fork_kernel
-from .secrets import redact
+from .secrets import redact, remember
 
 SAVE_EVERY, GRACE = 1.0, 10.0  # seconds
 
@@ -61,6 +63,7 @@ class Kernels:
     def __init__(self, count: int, environment: Mapping[str, str] | None = None):
         self._left, self._environment = count, dict(environment) if environment else None
         self._ahead: Any = None
+        self._token = handover.memory() if forkable() else None
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +72,13 @@ class Kernels:
         if self._ahead is not None:
             manager, self._ahead = self._ahead, None
             asyncio.run(manager.shutdown_kernel(now=True))
+        if self._token is not None:
+            os.close(self._token)
+
+    def learn(self) -> None:
+        """Mask the token that the kernels have got meanwhile."""
+        if self._token is not None and (token := handover.left(fd=self._token)):
+            remember(token)
 
     async def take(self) -> Any:
         """A kernel manager for the next notebook, its kernel started."""
@@ -84,17 +94,17 @@ class Kernels:
             self._ahead = await self._start()
 
     async def _start(self) -> Any:
-        manager = _manager(self.NAME)
+        manager = _manager(self.NAME, self._token)
         await manager.start_kernel(extra_arguments=["--HistoryManager.hist_file=:memory:"],
                                    **({"env": self._environment} if self._environment else {}))
         return manager
 
 
-def _manager(kernel_name: str) -> Any:
+def _manager(kernel_name: str, token: int | None = None) -> Any:
     from jupyter_client.manager import AsyncKernelManager
 
     manager = AsyncKernelManager(kernel_name=kernel_name)
-    fork_kernel(manager)
+    fork_kernel(manager, token)
     if "transport_encryption" in manager.trait_names():
         manager.transport_encryption = "auto"
     return manager
@@ -132,6 +142,8 @@ class ByocEngine(Engine):
                 nb_man.nb.metadata.papermill["exception"] = True  # papermill marks a cell's error only, not a kernel's death
                 raise
             finally:
+                if kernels:
+                    kernels.learn()
                 for cell in nb_man.nb.cells:  # pieces of a stream were joined since, and a later cell may have changed an earlier one's output
                     _mask(cell)
 

@@ -37,6 +37,7 @@ from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from . import handover
 from .secrets import redact
 
 _KEPT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "USER", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -48,8 +49,11 @@ def available() -> bool:
     return hasattr(os, "fork") and hasattr(socket, "send_fds") and hasattr(os, "memfd_create")
 
 
-def fork_kernel(manager: Any) -> None:
-    """Let this kernel manager fork its kernel, where that is possible; otherwise leave it as it is."""
+def fork_kernel(manager: Any, token: int | None = None) -> None:
+    """Let this kernel manager fork its kernel, where that is possible; otherwise leave it as it is.
+
+    `token`: memory that the kernel shares with the others of its run (`clouds.handover`).
+    """
     spec = manager.kernel_spec
     if not available() or "ipykernel_launcher" not in spec.argv or "kernel_provisioner" in spec.metadata:
         return
@@ -57,6 +61,7 @@ def fork_kernel(manager: Any) -> None:
         return
     manager.kernel_id = str(uuid.uuid4())
     manager.provisioner = ForkProvisioner(kernel_id=manager.kernel_id, kernel_spec=spec, parent=manager)
+    manager.provisioner.token = token
     manager.client_class = f"{__name__}.Client"
     manager.transport = "ipc"  # no ports to run out of, nor for two managers to choose at once
     manager.connection_file = str(manager.provisioner.folder / "kernel.json")
@@ -89,6 +94,8 @@ class Client(AsyncKernelClient):
 class ForkProvisioner(LocalProvisioner):
     """Starts the kernel in a fork of the nursery; everything else is the local provisioner's."""
 
+    token: int | None = None
+
     def __init__(self, **traits: Any):
         super().__init__(**traits)
         self.folder = _nursery().new_folder()
@@ -96,7 +103,8 @@ class ForkProvisioner(LocalProvisioner):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         arguments = cmd[cmd.index("ipykernel_launcher") + 1:]
-        child = _nursery().fork(arguments, kwargs.get("env") or dict(os.environ), kwargs.get("cwd") or os.getcwd(), self._words.fileno())
+        child = _nursery().fork(arguments, kwargs.get("env") or dict(os.environ), kwargs.get("cwd") or os.getcwd(),
+                                [fd for fd in (self._words.fileno(), self.token) if fd is not None])
         self.process: Any = child
         self.pid, self.pgid = child.pid, child.pid
         return self.connection_info
@@ -183,11 +191,11 @@ class _Nursery:
     def new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.folder))
 
-    def fork(self, arguments: list[str], environment: dict[str, str], folder: str, stderr: int) -> _Child:
+    def fork(self, arguments: list[str], environment: dict[str, str], folder: str, fds: list[int]) -> _Child:
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self.folder / "nursery"))
         request = json.dumps([arguments, environment, folder]).encode()
-        socket.send_fds(connection, [len(request).to_bytes(8, "big")], [stderr])
+        socket.send_fds(connection, [len(request).to_bytes(8, "big")], fds)
         connection.sendall(request)
         return _Child(connection)
 
@@ -229,7 +237,7 @@ class _Become(socketserver.BaseRequestHandler):
     """Runs in the child: read what to become, and become it."""
 
     def handle(self) -> None:
-        head, fds, _, _ = socket.recv_fds(self.request, 8, 1)
+        head, fds, _, _ = socket.recv_fds(self.request, 8, 2)
         with self.request.makefile("rb") as stream:
             arguments, environment, folder = json.loads(stream.read(int.from_bytes(head, "big")))
         listener: Any = self.server
@@ -238,6 +246,8 @@ class _Become(socketserver.BaseRequestHandler):
         os.dup2(os.open(os.devnull, os.O_RDWR), 0)
         os.dup2(fds[0], 2)
         os.close(fds[0])
+        for fd in fds[1:]:
+            handover.inherit(fd)
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(folder)

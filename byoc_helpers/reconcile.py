@@ -6,20 +6,14 @@ version somebody else changed, leads back to reading: never to sending the same 
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import itertools
-import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from .exceptions import CheckFailed, CloudError, Conflict, DeadlineExceeded, NotYet, OutcomeUnknown, Refused
-from .params import Params
 from .resources.base import AtLeast, Context, Desired, Found, Kind
 
 Action = Literal["created", "updated", "unchanged"]
@@ -257,35 +251,6 @@ def poll(ready: Callable[[], T | None], sentence: str, seconds: float, every: fl
     if value:
         return value
     raise DeadlineExceeded(sentence)
-
-
-@contextlib.contextmanager
-def alone(params: Params, seconds: float) -> Iterator[float]:
-    """Between looking whether an object exists and making it, no other run of this user on this machine may do the same for this partner.
-
-    Raises:
-        Refused: another run is at it, and has not ended within `seconds`.
-    """
-    from filelock import FileLock, Timeout
-
-    whose = f"{params.target}/{params.region.aws}/{params.slug}"  # what every chapter knows
-    began = time.monotonic()
-    try:
-        with FileLock(_locks() / hashlib.sha256(whose.encode()).hexdigest()[:32], timeout=seconds):
-            yield time.monotonic() - began
-    except Timeout:
-        raise Refused(f"Another run for {params.partner} is changing the same objects, and has not ended within {seconds:.0f} "
-                      "seconds. Nothing was changed. Wait for its end, then run this chapter again.") from None
-
-
-def _locks() -> Path:
-    """A folder of this user's own for the lock files."""
-    whose = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "")  # a user may have no name in a container
-    folder = Path(tempfile.gettempdir()) / f"byoc-locks-{whose}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-        raise Refused(f"{folder} belongs to somebody else, so runs can't be kept from disturbing each other. Remove it, or set TMPDIR.")
-    return folder
 
 
 def _pauses(seconds: float, every: float) -> Iterator[float]:

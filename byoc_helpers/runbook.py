@@ -37,6 +37,7 @@ from .display.pictures import Picture
 from .display.tables import Table, text
 from .display.waiting import waiting
 from .exceptions import CheckFailed, DeadlineExceeded, Forbidden, NotYet, ParamsError, Refused
+from .machine import alone
 from .params import DEMO, SECRET_KEYS, Params, find_file, load, plain, validate, warnings
 from .presence import DESTROY_VARIABLE, PLAN_VARIABLE
 from .redaction import guard_kernel
@@ -298,7 +299,7 @@ class Runbook:
             return objects.plan_table(changes)
         if known and all(c.action == "unchanged" and c.found and not c.refused for c in known):
             return self._done([reconcile.Outcome(c.kind, c.want, c.found, "unchanged") for c in known if c.found], module)
-        with reconcile.alone(self.params, WAIT[self.params.target]) as waited:
+        with alone(self.params, WAIT[self.params.target]) as waited:
             self._ctx.refresh()
             self._ctx.forget(module if waited < AT_ONCE else None)  # another run may have changed anything meanwhile
             return self._applied(module)
@@ -621,7 +622,7 @@ class Runbook:
         if self.planning:
             return "Plan: nothing is removed."
         self._confirm_removal()
-        with reconcile.alone(self.params, WAIT[self.params.target]):
+        with alone(self.params, WAIT[self.params.target]):
             self._removed = teardown.remove_all(self._ctx)
         return objects.removal_table(self._removed, tried=True)
 

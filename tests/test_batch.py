@@ -21,7 +21,7 @@ import yaml
 from orgs import BYOC
 from rich.console import Console
 
-from byoc_helpers import batch
+from byoc_helpers import batch, kernels
 from byoc_helpers.audit import manifest
 from byoc_helpers.chapters import CHAPTERS, find_chapter
 from byoc_helpers.display.progress import Progress
@@ -72,6 +72,10 @@ def test_side_by_side_a_failing_partner_stops_alone_and_is_resumed(partners, tmp
     assert results[2].chapters[-1].chapter == "01_precheck" and len(results[2].chapters) == 1
     assert "No such site" in results[2].chapters[-1].message
     assert {r.partner for r in ended} == {r.partner for r in results} and len(told) == 2 * (3 * len(CHAPTERS) + 1)
+
+    # One login for all chapters, unless kernels can't be forked: then one each.
+    logins = [(Path(r.record) / "journal.jsonl").read_text("utf-8").count("/oauth/token") for r in results]
+    assert logins == ([1] * 4 if kernels.available() else [len(r.chapters) for r in results])
 
     # Nothing of one partner is in another's record: neither its names nor its password.
     for n, result in enumerate(results):

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from byoc_helpers import journal, secrets
+from byoc_helpers import journal, machine, secrets
 from byoc_helpers.clouds.genesys import describe
 from byoc_helpers.clouds.transport import LONGEST_WAIT, WAIT, Reply, Transport, _Again
 from byoc_helpers.exceptions import CloudError, Conflict, Forbidden, NotFound, OutcomeUnknown, Unauthorized
@@ -231,6 +232,21 @@ def test_a_date_to_come_back_at_is_honoured(wire, server):
     with pytest.raises(CloudError) as error:
         wire.send("GET", URL)
     assert len(server.seen) == 1 and 3500 < error.value.retry_after <= 3600
+
+
+def test_a_client_near_its_limit_waits_before_it_asks_again(server, monkeypatch):
+    slept = []
+    monkeypatch.setattr(machine.time, "sleep", slept.append)
+    server.script = [(200, {"inin-ratelimit-count": "280", "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": "4"}, b"{}")]
+    whose = str(uuid.uuid4())
+    try:
+        one, two = (Transport("Genesys Cloud", r"api\.mypurecloud\.ie", describe, server.url, deadline=5, client=whose) for _ in range(2))
+        one.send("GET", URL)
+        assert not any(slept)
+        two.send("GET", URL)
+        assert 3 < max(slept) < 5.1 and len(server.seen) == 2
+    finally:
+        machine.shared(f"pace/Genesys Cloud/{whose}").unlink()
 
 
 def test_waits_grow_and_differ():

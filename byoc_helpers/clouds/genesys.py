@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
+from .. import handover
 from ..exceptions import CloudError, Refused, Unauthorized
 from ..regions import Region
 from ..secrets import Secret, redact, remember, remember_basic
@@ -112,9 +113,10 @@ class GenesysCloud:
         remember_basic(client_id, client_secret.reveal())
         self._lock = threading.Lock()
         self._token, self._logins = "", 0
+        self._whose = f"{sandbox or region.aws}/{client_id}"
         self._refusal: Unauthorized | None = None
         domain = region.environment.replace(".", r"\.")
-        self.transport = Transport(self.name, rf"(api|login)\.{domain}", describe, sandbox)
+        self.transport = Transport(self.name, rf"(api|login)\.{domain}", describe, sandbox, client=self._whose)
         # The SDK reads a settings file in the user's home, which could log bodies: it has no say here.
         settings = sdk.Configuration()
         settings.live_reload_config = False
@@ -138,13 +140,16 @@ class GenesysCloud:
         raise AssertionError("unreachable")
 
     def token(self, instead_of: str | None = None) -> str:
-        """The access token; asks for one if there is none yet, or if `instead_of` is the one held.
+        """The access token: the one held, or left by the chapter before; asks for a new one if there is none, or if `instead_of` is it.
 
         Raises:
             CloudError: the OAuth client is wrong, disabled, or of another region.
         """
         came = self._logins
         with self._lock:
+            if not self._token and (left := handover.left(self._whose)):
+                remember(left)
+                self._token = left
             if self._token and self._token != instead_of:
                 return self._token
             if self._refusal and self._logins != came:  # while this one waited
@@ -174,6 +179,7 @@ class GenesysCloud:
                 raise CloudError("Genesys Cloud gave no access token where one was due (a proxy in between?).", cloud=self.name) from None
             remember(token)
             self._token = token
+            handover.leave(self._whose, token)
             return token
 
     @cached_property

@@ -26,6 +26,7 @@ import stamina
 
 from .. import journal
 from ..exceptions import CloudError, Conflict, Forbidden, NotFound, OutcomeUnknown, Unauthorized
+from ..machine import Pace
 from ..secrets import redact
 from .deadline import Client, until
 
@@ -74,6 +75,7 @@ class Transport:
         hosts: a pattern of the host names that may be called; anything else is refused.
         describe: reads the cloud's error body: text → (code, message, correlation id).
         sandbox: base URL of the practice clouds; every call goes there, under its genuine Host.
+        client: whose limit the calls count towards, where the cloud counts them by client.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class Transport:
         describe: Callable[[str], tuple[str, str, str]],
         sandbox: str | None = None,
         deadline: float = DEADLINE,
+        client: str = "",
     ):
         self.cloud, self.deadline = cloud, deadline
+        self._pace = Pace(f"{cloud}/{client}") if client else None
         self._hosts, self._describe = re.compile(hosts), describe
         self._sandbox = urlsplit(sandbox) if sandbox else None
         # Proxies and the like from the environment are meant for the Internet, not for loopback.
@@ -119,6 +123,8 @@ class Transport:
         request = self._request(method.upper(), url, query, headers, form, json, auth)
         reads = not journal.writes({"method": request.method, "path": request.url.path})
         repeatable = reads or request.method == "DELETE"
+        if self._pace:
+            self._pace.wait(self.deadline)
         request.extensions["ends"] = ends = time.monotonic() + self.deadline
         tried, lost = itertools.count(1), False
         attempts = stamina.retry_context(on=lambda error: self._pause(error, repeatable, ends, next(tried)), attempts=None, timeout=self.deadline)
@@ -201,8 +207,11 @@ class Transport:
                 if reply else "",
                 error=type(problem).__name__ if problem else "",
             )
+        wait = _seconds(reply.headers.get("retry-after"))
+        if self._pace:
+            self._pace.heard(reply.status, reply.headers, wait)
         if reply.status in (408, 429) or reply.status >= 500:
-            raise _Again(reply, _seconds(reply.headers.get("retry-after")))
+            raise _Again(reply, wait)
         if reply.status >= 400:
             raise self._error(request, reply, True)
         return reply

@@ -1,7 +1,7 @@
 """What other people do to a tenant in a scenario: spoil something behind the trainee's back, or put it right.
 
-A deed that spoils is tried at each login to Genesys Cloud (every chapter logs in anew) and done once, as soon as
-what it needs is there: by the order of things, never by the clock.
+A deed that spoils is tried as each chapter begins (when it asks for its tenant, or logs in to Genesys Cloud) and done once,
+as soon as what it needs is there: by the order of things, never by the clock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NATIONAL = "National"
 PLAN = {"name": "Local calls", "matchType": "intraCountryCode", "classification": "Local"}
 
 
-def at_login(core: Core, tenant: Tenant) -> None:
+def come_by(core: Core, tenant: Tenant) -> None:
     """Do what the tenant's scenario has a colleague do, if it can be done by now. Inside a transaction."""
     deed = scenario_of(tenant.settings["scenario"]).spoils
     if not deed or tenant.settings.get("spoilt") or tenant.settings.get("mended"):

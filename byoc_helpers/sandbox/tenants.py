@@ -68,6 +68,8 @@ def _new(core: Core, name: str, tail: str, settings: dict[str, Any]) -> Tenant:
 
 def prepare(core: Core, name: str, data: dict[str, Any]) -> dict[str, str]:
     """Make a tenant, or add what it lacks. Returns its practice credentials (see `Sandbox.prepare`)."""
+    from . import colleagues
+
     data = _checked(name, data)
     settings: dict[str, Any] = {
         k: data[k] for k in ("scenario", "region", "country", "language") if k in data
@@ -82,6 +84,7 @@ def prepare(core: Core, name: str, data: dict[str, Any]) -> dict[str, str]:
         elif tenant.settings["scenario"] != settings.get("scenario", tenant.settings["scenario"]):
             core.choose_scenario(tenant, settings["scenario"])
         _add(core, tenant, data)
+        colleagues.come_by(core, tenant)
     return {
         "client_id": tenant.client_id,
         "client_secret": core.derived("oauth", name),

@@ -62,7 +62,7 @@ def token(core: Core, request: Request) -> Reply:
                 refused = oauth_error("many")
                 refused.headers |= standing.headers
                 return refused
-        colleagues.at_login(core, tenant)
+        colleagues.come_by(core, tenant)
         seconds = float(tenant.get("token_seconds", TOKEN_SECONDS))
         issued = core.issue_token(tenant, pair[0], seconds)
     return Reply.json({"access_token": issued, "token_type": "bearer", "expires_in": int(seconds) - 1})

@@ -79,15 +79,20 @@ def _told(ctx: Context, kind: Kind, want: Desired) -> Removal | None:
     """As `_consider`; what can't be read is an obstacle."""
     try:
         return _consider(ctx, kind, want)
-    except Unauthorized:
-        raise
     except CloudError as error:
         return _unreadable(kind, want.name, error)
 
 
 def _unreadable(kind: Kind, name: str, error: CloudError) -> Removal:
     nothing = Desired(name, {})
-    return Removal(kind, nothing, Found("", name, {}, False), Removable("delete"), obstacle=f"{error} Run the teardown again later.")
+    return Removal(kind, nothing, Found("", name, {}, False), Removable("delete"), obstacle=_obstacle(error))
+
+
+def _obstacle(error: CloudError) -> str:
+    """The sentence for what was in the way of one object; a cloud that no longer accepts the credentials ends everything."""
+    if isinstance(error, Unauthorized):
+        raise error
+    return f"{error} Run the teardown again later."
 
 
 def _wanted(ctx: Context, anew: bool) -> Iterator[tuple[Kind, Any]]:
@@ -101,8 +106,6 @@ def _wanted(ctx: Context, anew: bool) -> Iterator[tuple[Kind, Any]]:
                 wanted = kind.desired(ctx)
             except NotYet:
                 continue
-            except Unauthorized:
-                raise
             except CloudError as error:
                 yield kind, _unreadable(kind, "", error)
                 continue
@@ -140,7 +143,7 @@ def _found(ctx: Context, kind: Kind, want: Desired) -> Found | None:
 def _remove(ctx: Context, removal: Removal) -> Removal:
     kind, want, seconds = removal.kind, removal.want, WAIT[ctx.params.target]
     troubles: list[CloudError] = []
-    tried, last = False, removal
+    tried, done, last = False, False, removal
 
     def left() -> Removal | None:
         nonlocal last
@@ -154,8 +157,8 @@ def _remove(ctx: Context, removal: Removal) -> Removal:
         return left() is None
 
     def asked() -> bool:
-        nonlocal tried
-        now = left()
+        nonlocal tried, done
+        now = left() if tried else removal  # what was read a moment ago
         if now is None:
             return True
         tried = True
@@ -167,7 +170,9 @@ def _remove(ctx: Context, removal: Removal) -> Removal:
             if not isinstance(error, OutcomeUnknown) and error.status not in (400, 409):
                 raise
             troubles.append(error)  # still in use, changed meanwhile, or no answer: looked up, and asked for again
+            done |= isinstance(error, OutcomeUnknown) and removal.plan.action != "delete"  # what is deleted is not there to be left
             return False
+        done = True
         return True
 
     try:
@@ -177,8 +182,6 @@ def _remove(ctx: Context, removal: Removal) -> Removal:
     except DeadlineExceeded:
         said = str(troubles[-1]) if troubles else "It was deleted, and still shows."
         return replace(removal, obstacle=f"{said} Run the teardown again later.")
-    except Unauthorized:
-        raise
     except CloudError as error:
-        return replace(removal, obstacle=f"{error} Run the teardown again later.")
-    return last if not tried and last.plan.action == "leave" else replace(removal, done=True)
+        return replace(removal, obstacle=_obstacle(error))
+    return last if last.plan.action == "leave" and not done else replace(removal, done=True)  # somebody uses it by now

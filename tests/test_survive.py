@@ -15,9 +15,10 @@ import time
 import pytest
 from orgs import ALL, chapter, differences, do, partner_maker, snapshot
 
-from byoc_helpers import journal, reconcile, sandbox
+from byoc_helpers import journal, sandbox
 from byoc_helpers.clouds.transport import Transport
 from byoc_helpers.exceptions import RecordError, Refused, RunbookError
+from byoc_helpers.machine import alone
 
 FULL = bool(os.environ.get("BYOC_TEST_FULL"))
 SHARDS = 8 if FULL else 4
@@ -195,7 +196,7 @@ def test_a_second_run_says_so_when_the_first_does_not_end(monkeypatch):
     params = partner_maker("Queue")()
     first, second = chapter("02", params), chapter("02", params)
     monkeypatch.setattr("byoc_helpers.runbook.WAIT", {"sandbox": 0.1})
-    with reconcile.alone(first.params, 0.1), pytest.raises(Refused, match=r"Another run for Queue .* Nothing was changed. Wait for its end"):
+    with alone(first.params, 0.1), pytest.raises(Refused, match=r"Another run for Queue .* Nothing was changed. Wait for its end"):
         second.apply("location")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from types import SimpleNamespace
 
 import PureCloudPlatformClientV2 as sdk
@@ -12,7 +13,7 @@ from orgs import ALL, chapter, differences, do, partner_maker, snapshot
 from byoc_helpers import sandbox
 from byoc_helpers import teardown as removing
 from byoc_helpers.clouds.transport import Reply, Transport
-from byoc_helpers.exceptions import CheckFailed, CloudError, Refused
+from byoc_helpers.exceptions import CheckFailed, CloudError, OutcomeUnknown, Refused
 from byoc_helpers.resources import byoc_trunk, location, origination_url, outbound_route, sip_trunk, site
 from byoc_helpers.resources.base import Desired, Found, Removable
 
@@ -428,11 +429,18 @@ def test_what_can_no_longer_be_told_of_one_kind_stops_no_other(partner, monkeypa
     assert differences(before, snapshot(params)) == []
 
 
-def test_what_somebody_needs_by_now_is_left_and_not_called_removed(partner):
+@pytest.mark.parametrize(("action", "refusal"), [
+    ("delete", CloudError("still in use", status=409)), ("take out", CloudError("still in use", status=400)), ("delete", OutcomeUnknown("no answer")),
+])
+def test_what_somebody_needs_by_now_is_left_and_not_called_removed(partner, action, refusal):
     params = partner()
     run = chapter("99", params)
-    verdicts = iter([Removable("delete"), Removable("leave", "in use by somebody"), Removable("leave", "in use by somebody")])
-    kind = SimpleNamespace(KIND="thing", find=lambda ctx, want: Found("1", "x", {}, "made"), removal=lambda *_: next(verdicts), remove=None)
+
+    def refuse(ctx, want, found):
+        raise refusal
+
+    verdicts = itertools.chain([Removable(action)], itertools.repeat(Removable("leave", "in use by somebody")))
+    kind = SimpleNamespace(KIND="thing", find=lambda ctx, want: Found("1", "x", {}, "made"), removal=lambda *_: next(verdicts), remove=refuse)
     removal = removing._consider(run._ctx, kind, Desired("x", {}))
     after = removing._remove(run._ctx, removal)
     assert (after.done, after.plan) == (False, Removable("leave", "in use by somebody"))

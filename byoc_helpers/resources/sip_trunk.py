@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any, Literal
 
 from ..exceptions import NotFound, Refused
@@ -143,6 +144,7 @@ def staying_with(ctx: Context, lists: Lists, sid: str) -> list[str]:
 
 
 def attached_to(ctx: Context, lists: Lists, sid: str) -> list[str]:
-    """Domains of the account's trunks that have this list."""
+    """Domains of the account's trunks that have this list. Twilio has no way to ask for them: each trunk is, side by side."""
+    ctx.ahead(*(partial(attached, ctx, trunk, lists) for trunk in read(ctx)))
     return [t.domain_name or t.friendly_name for t in read(ctx)
             if sid in {entry.sid for entry in attached(ctx, t, lists)}]

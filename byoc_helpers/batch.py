@@ -341,7 +341,8 @@ def _chapter(
     try:
         papermill.execute_notebook(
             str(notebooks / f"{chapter.name}.ipynb"), str(partial), parameters=_values(chapter, partner), engine_name="byoc",
-            kernel_name=kernels.NAME, progress_bar=False, kernels=kernels,
+            kernel_name=kernels.NAME, progress_bar=False, request_save_on_cell_execute=False,
+            kernels=kernels, saved_to=str(partial),
         )
         status, message = "passed", ""
     except PapermillExecutionError as error:

@@ -19,12 +19,14 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from jupyter_core.utils import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
+from papermill.iorw import write_ipynb
 from papermill.log import logger
 
 from . import handover
@@ -111,12 +113,26 @@ def _manager(kernel_name: str, token: int | None = None) -> Any:
 
 
 class ByocEngine(Engine):
-    """nbclient, set up for records."""
+    """nbclient, set up for records.
+
+    Extra keyword arguments: `kernels`, where the notebook's kernel comes from; `saved_to`, where it is saved while it runs
+    if papermill was told not to (`request_save_on_cell_execute=False`), which saves three whole writings.
+    """
+
+    @classmethod
+    def execute_notebook(cls, nb: Any, *args: Any, **kwargs: Any) -> Any:
+        """As papermill's; what broke off is saved, too."""
+        try:
+            return super().execute_notebook(nb, *args, **kwargs)
+        except BaseException:
+            if kwargs.get("saved_to"):
+                write_ipynb(nb, kwargs["saved_to"])
+            raise
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> None:
-        """Run the notebook; extra keyword argument: `kernels`, where its kernel comes from."""
-        kernels, hook = kwargs.pop("kernels", None), kwargs.pop("on_cell_executed", None)
+        """Run the notebook."""
+        kernels, saved_to, hook = (kwargs.pop(key, None) for key in ("kernels", "saved_to", "on_cell_executed"))
         taken = {k: v for k, v in kwargs.items() if k in ("log_output", "start_timeout", "execution_timeout", "stdout_file", "stderr_file")}
         nb_man.autosave_cell_every = 0
 
@@ -134,7 +150,7 @@ class ByocEngine(Engine):
         if kernels is not None:
             client.on_notebook_start = lambda notebook: kernels.start_ahead()
         _relative(nb_man.nb)
-        with _running(client), _saving_now_and_then(nb_man):
+        with _running(client), _saving_now_and_then(nb_man, saved_to):
             try:
                 client.km = run_sync(kernels.take)() if kernels else _manager(kernel_name)
                 client.execute()
@@ -154,14 +170,15 @@ def _mask(cell: Any) -> None:
 
 
 @contextlib.contextmanager
-def _saving_now_and_then(nb_man: Any) -> Iterator[None]:
+def _saving_now_and_then(nb_man: Any, saved_to: str | None) -> Iterator[None]:
     """papermill saves twice a cell, which is half of a chapter's overhead: once a second will do; at the end it saves again."""
     save, last = nb_man.save, time.monotonic()
+    really = partial(write_ipynb, nb_man.nb, saved_to) if saved_to else save
 
     def seldom(**kwargs: Any) -> None:
         nonlocal last
         if time.monotonic() - last >= SAVE_EVERY:
-            save(**kwargs)
+            really()
             last = time.monotonic()
 
     nb_man.save = seldom

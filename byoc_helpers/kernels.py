@@ -254,9 +254,9 @@ class _Become(socketserver.BaseRequestHandler):
         self.request.sendall(b"%d\n" % os.getpid())
         threading.Thread(target=_end_with, args=(self.request,), daemon=True).start()
         sys.argv = ["ipykernel_launcher", *arguments]
-        from ipykernel.kernelapp import IPKernelApp
+        from .warm import Application
 
-        IPKernelApp.launch_instance(argv=arguments)
+        Application.launch_instance(argv=arguments)
 
 
 def _end_with(connection: socket.socket) -> None:

@@ -10,6 +10,7 @@ To add a parameter: add a field with a description to `Params`, name it in the c
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 import re
@@ -32,6 +33,7 @@ from pydantic import (
     StrictInt,
     StrictStr,
     ValidationError,
+    create_model,
 )
 from pydantic_core import PydanticUndefined
 
@@ -131,10 +133,16 @@ def _host(value: str) -> str:
 
 
 def _time_zone(value: str) -> str:
-    if value not in zoneinfo.available_timezones():
-        near = get_close_matches(value, zoneinfo.available_timezones(), n=2)
+    if value not in time_zones():
+        near = get_close_matches(value, time_zones(), n=2)
         raise ValueError(f'"{value}" is not an IANA time zone.{_did_you_mean(near)} Write e.g. "Europe/Paris".')
     return value
+
+
+@functools.cache
+def time_zones() -> frozenset[str]:
+    """The names of the IANA time zones; looking them up reads hundreds of files."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 def _email(value: str) -> str:
@@ -488,11 +496,14 @@ def validate(values: Mapping[str, Any], *, source: str, only: Iterable[str] | No
 
 def _partial(values: Mapping[str, Any]) -> Params:
     """A Params of the given fields only: each was found valid, the rest keep their defaults or stay unset."""
-    from pydantic import create_model
-
-    fields: dict[str, Any] = {n: (Params.model_fields[n].annotation, Params.model_fields[n]) for n in values}
-    checked = create_model("Partial", __base__=_Strict, **fields).model_validate(dict(values))
+    checked = _model_of(tuple(values)).model_validate(dict(values))
     return Params.model_construct(**{n: getattr(checked, n) for n in values})
+
+
+@functools.cache
+def _model_of(names: tuple[str, ...]) -> type[_Strict]:
+    fields: dict[str, Any] = {n: (Params.model_fields[n].annotation, Params.model_fields[n]) for n in names}
+    return create_model("Partial", __base__=_Strict, **fields)
 
 
 def _cross_checks(params: Params) -> Iterable[str]:

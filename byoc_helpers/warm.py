@@ -1,6 +1,8 @@
 """What kernels need, imported once by the process they are forked from (kernels.py)."""
 
+import argparse
 import builtins
+import datetime as dt
 import gc
 import importlib
 import importlib.abc
@@ -68,16 +70,38 @@ def _names(code: object) -> set[str]:
 
 sys.meta_path.insert(0, _Lazy())
 
+import urllib.request
+
 import phonenumbers
 import pycountry
+from ipykernel.kernelapp import IPKernelApp
+from IPython.core.completer import IPCompleter
+from IPython.core.inputtransformer2 import TransformerManager
+from traitlets.config.loader import Config, DeferredConfigString
 
-from .chapters import CHAPTERS
+from . import params
+from .chapters import CHAPTERS, TEARDOWN
 from .clouds.transport import trusted
 from .regions import data_file, edges, regions
 
-for _name in ("IPython.core.completerlib", "IPython.core.magics", "IPython.core.oinspect", "IPython.extensions.storemagic",
-              "byoc_helpers.clouds.genesys", "byoc_helpers.runbook", "byoc_helpers.call_path", "byoc_helpers.sandbox.launch", "filelock", "httpcore", "ipykernel.debugger", "ipykernel.iostream",
-              "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell", "pdb", "psutil", "sqlite3",
+# The SDK's classes that the chapters meet; one that is missing here comes when it is first asked for.
+MODELS = (
+    "addressable_entity_ref", "contact", "did_number", "did_number_entity_listing", "did_pool", "did_pool_entity_listing", "digit_length",
+    "division", "domain_entity_ref", "domain_organization_product", "edge", "edge_auto_update_config", "edge_entity_listing", "edge_group",
+    "edge_group_entity_listing", "ivr", "ivr_entity_listing", "location_address", "location_address_verification_details",
+    "location_create_definition", "location_definition", "location_emergency_number", "location_entity_listing", "location_search_criteria",
+    "location_search_request", "location_update_definition", "locations_search_response", "metabase", "ntp_settings", "number",
+    "number_plan", "organization_product_entity_listing", "outbound_route_base", "outbound_route_base_entity_listing", "site",
+    "site_entity_listing", "trunk", "trunk_base", "trunk_base_entity_listing", "trunk_connected_status", "trunk_entity_listing",
+    "trunk_metabase_entity_listing", "trunk_metrics", "trunk_metrics_options", "update_user", "user", "user_entity_listing",
+    "user_search_criteria", "user_search_request", "users_search_response",
+)
+
+for _name in ("byoc_helpers.clouds.genesys",  # first: it imports the SDK without the thread that this would start
+              *(f"{SDK}.models.{_model}" for _model in MODELS), "faulthandler", "tzdata", "IPython.core.debugger", "IPython.core.logger",
+              "IPython.core.completerlib", "IPython.core.magics", "IPython.core.oinspect", "IPython.extensions.storemagic", "byoc_helpers.runbook",
+              "byoc_helpers.call_path", "byoc_helpers.sandbox.launch", "filelock", "httpcore", "ipykernel.debugger", "ipykernel.iostream",
+              "ipykernel.ipkernel", "ipykernel.zmqshell", "pdb", "psutil", "sqlite3",
               "tornado.platform.asyncio", "twilio.rest.api.v2010", "twilio.rest.trunking.v1",
               *(f"{SDK}.apis.{_api}_api" for _api in ("architect", "authorization", "locations", "telephony_providers_edge", "users")),
               *(f"byoc_helpers.resources.{_kind}" for _chapter in CHAPTERS for _kind in _chapter.kinds)):
@@ -88,8 +112,35 @@ for _file in files("byoc_helpers").joinpath("data").iterdir():
     data_file(_file.name)
 regions(), edges(), trusted()
 pycountry.countries.get(alpha_2="FR")
+argparse.ArgumentParser()
+dt.datetime.strptime("2026-01-31", "%Y-%m-%d")
+urllib.request.Request("http://127.0.0.1:1/")
+TransformerManager().transform_cell("x = 'y'\n")
+IPCompleter()
+if params.DEMO.exists():
+    _demo = params.load(params.DEMO)
+    for _chapter in (*CHAPTERS, TEARDOWN):
+        _fields = [_key for _key in _chapter.fields if _key != "params_file"]
+        params.validate({_key: params.plain(_demo, _key) for _key in _fields}, source="", only=_chapter.fields)
 phonenumbers.is_valid_number(phonenumbers.parse("+33123456789"))
 list(tokenize.generate_tokens(io.StringIO("x = 1").readline))
+
+
+class Application(IPKernelApp):
+    """A kernel of ours: what a plain kernel is."""
+
+    def parse_command_line(self, argv: Any = None) -> None:
+        """The few settings that our engine gives; the parser of all there are, which takes a while to make, is for other arguments."""
+        given, settings = list(argv or ()), Config()
+        if given[:1] != ["-f"] or not all(re.fullmatch(r"--\w+\.\w+=.+", one) for one in given[2:]):
+            super().parse_command_line(argv)
+            return
+        settings.IPKernelApp.connection_file = given[1]
+        for key, value in (one[2:].split("=", 1) for one in given[2:]):
+            section, _, trait = key.partition(".")
+            settings[section][trait] = DeferredConfigString(value)
+        self.argv, self.cli_config = given, settings
+        self.update_config(settings)
 
 
 # Frozen objects are not visited by the collector, so that their pages stay shared after a fork.

@@ -9,13 +9,19 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import papermill  # noqa: F401 - it loads the engines: ours can't be imported before it
 import pytest
 from jupyter_client.manager import AsyncKernelManager
 
-from byoc_helpers import kernels
+from byoc_helpers import batch, kernels
+from byoc_helpers.chapters import CHAPTERS, TEARDOWN
 from byoc_helpers.engine import Kernels
+from byoc_helpers.partners import load_all
+from byoc_helpers.presence import DESTROY_VARIABLE
 from byoc_helpers.secrets import remember
+
+ROOT = Path(__file__).resolve().parent.parent
 
 pytestmark = pytest.mark.skipif(not kernels.available(), reason="kernels can't be forked here")
 
@@ -48,9 +54,10 @@ async def printed(client, code):
 
 
 def gone(pid):
+    """Has it ended, with all its threads? Its first one may have while others have not."""
     for _ in range(200):
-        with contextlib.suppress(FileNotFoundError):
-            if "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3] or len(os.listdir(f"/proc/{pid}/task")) > 1:
                 time.sleep(0.05)
                 continue
         return True
@@ -79,6 +86,39 @@ def test_the_nursery_holds_nothing_of_the_callers_environment():
             "n = kernels._nursery(); print('swordfish' in open(f'/proc/{n.process.pid}/environ').read())")
     shown = subprocess.run([sys.executable, "-c", code], env={**os.environ, "OTHER_PASSWORD": "swordfish"}, capture_output=True, text=True, check=True)
     assert shown.stdout == "False\n"
+
+
+def test_the_nursery_has_one_thread():
+    """Another would not live on in the forks, while a lock that it held would."""
+    async def look():
+        async with kernel() as (_, client):
+            await printed(client, "1")
+            return os.listdir(f"/proc/{kernels._nursery().process.pid}/task")
+
+    assert len(asyncio.run(look())) == 1
+
+
+def test_no_chapter_imports_what_the_nursery_could_have(tmp_path):
+    """What each kernel imports for itself, each chapter of each partner pays for."""
+    look = ("import sys; from byoc_helpers import warm; models = 'PureCloudPlatformClientV2.models.'\n"
+            "assert not (late := sorted({m.removeprefix(models) for m in sys.modules if m.startswith(models)} - {*warm.MODELS})), late")
+    for chapter in (*CHAPTERS, TEARDOWN):
+        notebook = nbformat.read(ROOT / "notebooks" / f"{chapter.name}.ipynb", 4)
+        notebook.cells.append(nbformat.v4.new_code_cell(look))
+        nbformat.write(notebook, tmp_path / f"{chapter.name}.ipynb")
+    (tmp_path / "p.yaml").write_text((ROOT / "params" / "demo.yaml").read_text("utf-8").replace("PartnerABC", "Late imports"), "utf-8")
+    partners = load_all([tmp_path / "p.yaml"])
+    result = batch.run_all(partners, batch.Run(tmp_path / "out", notebooks=tmp_path))[0]
+    gone = batch.run_all(partners, batch.Run(tmp_path / "out", (TEARDOWN,), notebooks=tmp_path, environment={DESTROY_VARIABLE: "Late imports"}))[0]
+    assert [(c.chapter, c.message) for c in (*result.chapters, *gone.chapters)] == [(c.name, "") for c in (*CHAPTERS, TEARDOWN)]
+
+
+def test_arguments_of_others_are_read_as_a_plain_kernel_reads_them():
+    async def look():
+        async with kernel(extra_arguments=["--debug", "--InteractiveShell.autocall=1"]) as (_, client):
+            return await printed(client, "print(get_ipython().parent.parent.log_level, get_ipython().autocall)")
+
+    assert asyncio.run(look()).endswith("10 1")
 
 
 def test_a_kernel_runs_its_own_random_numbers():
@@ -196,7 +236,7 @@ def test_the_sdk_is_whole_in_a_forked_kernel():
 
     names = sorted(n for n in dir(sdk) if n[0].isupper())[::40]
     code = ("import PureCloudPlatformClientV2 as sdk, importlib, sys\n"
-            "few = len([m for m in sys.modules if m.startswith('PureCloud')]) < 100\n"
+            "few = len([m for m in sys.modules if m.startswith('PureCloud')]) < 200\n"
             "from PureCloudPlatformClientV2 import Trunk\n"
             "from PureCloudPlatformClientV2.models.site import Site\n"
             "import PureCloudPlatformClientV2.rest\n"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import zoneinfo
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +29,7 @@ from pydantic.fields import FieldInfo
 from ..chapters import COMMON, Chapter
 from ..draft import Place, check, country_of, fits, follows, inner_model, sections, to_yaml
 from ..exceptions import ParamsError, RunbookError, SandboxError
-from ..params import DEMO, SECRET_KEYS, Params, find_file, read_yaml, validate, warnings
+from ..params import DEMO, SECRET_KEYS, Params, find_file, read_yaml, time_zones, validate, warnings
 from ..presence import somebody_is_there
 from ..redaction import guard_kernel
 from ..regions import find_region, regions
@@ -277,7 +276,7 @@ def _fixed_choices() -> Choices:
     countries = sorted((getattr(c, "common_name", c.name), c.alpha_2) for c in pycountry.countries)
     return {"genesys_region": [(f"{r.aws}, {r.environment}: {r.title}", r.aws) for r in regions()],
             "country": [(f"{name} ({code})", code) for name, code in countries],
-            "time_zone": [(zone, zone) for zone in sorted(zoneinfo.available_timezones())]}
+            "time_zone": [(zone, zone) for zone in sorted(time_zones())]}
 
 
 def _button(label: str, icon: str, clicked: Callable[[], None], **kwargs: Any) -> Any:

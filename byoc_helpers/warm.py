@@ -9,6 +9,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import io
+import os
 import re
 import sys
 import tokenize
@@ -141,6 +142,11 @@ class Application(IPKernelApp):
             settings[section][trait] = DeferredConfigString(value)
         self.argv, self.cli_config = given, settings
         self.update_config(settings)
+
+    def write_connection_file(self, **kwargs: Any) -> None:
+        """Who started the kernel wrote it, and reads it at this very moment: written again, even the same, it would be empty for an instant."""
+        if not os.path.exists(self.abs_connection_file):
+            super().write_connection_file(**kwargs)
 
 
 # Frozen objects are not visited by the collector, so that their pages stay shared after a fork.

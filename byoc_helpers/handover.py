@@ -6,6 +6,7 @@ hand has none, and logs in by itself.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 
@@ -31,7 +32,7 @@ def left(whose: str = "", fd: int | None = None) -> str:
     fd = _fd if fd is None else fd
     try:
         client, token = json.loads(os.pread(fd, MOST, 0)) if fd is not None else ("", "")
-    except (OSError, ValueError):
+    except (OSError, TypeError, ValueError):
         return ""
     return token if not whose or client == whose else ""
 
@@ -39,6 +40,6 @@ def left(whose: str = "", fd: int | None = None) -> str:
 def leave(whose: str, token: str) -> None:
     """Leave a token for the next kernel of this run, instead of what was left before."""
     if _fd is not None:
-        said = json.dumps([whose, token]).encode()
-        os.ftruncate(_fd, 0)
-        os.pwrite(_fd, said, 0)
+        with contextlib.suppress(OSError):  # then the next one logs in by itself
+            os.ftruncate(_fd, 0)
+            os.pwrite(_fd, json.dumps([whose, token]).encode(), 0)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import random
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from .exceptions import Refused
 from .params import Params
 
+LONGEST = 60.0  # seconds that all wait; a limit is by the minute, and who is told to wait longer is told so again
 NEARLY = 0.9  # of what a client may call a minute: the rest is for those that are under way
 
 
@@ -29,7 +31,7 @@ def alone(params: Params, seconds: float) -> Iterator[float]:
     whose = f"{params.target}/{params.region.aws}/{params.slug}"  # what every chapter knows
     began = time.monotonic()
     try:
-        with FileLock(shared(whose), timeout=seconds):
+        with FileLock(shared(whose), timeout=seconds, mode=0o600):
             yield time.monotonic() - began
     except Timeout:
         raise Refused(f"Another run for {params.partner} is changing the same objects, and has not ended within {seconds:.0f} "
@@ -40,9 +42,14 @@ def shared(what: str) -> Path:
     """A file that stands for `what` in every process of this user, in a folder of the user's own."""
     whose = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "")  # a user may have no name in a container
     folder = Path(tempfile.gettempdir()) / f"byoc-locks-{whose}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-        raise Refused(f"{folder} belongs to somebody else, so runs can't be kept from disturbing each other. Remove it, or set TMPDIR.")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        is_ = folder.stat(follow_symlinks=False)
+    except OSError as error:
+        raise Refused(f"{folder} can't be made ({error.strerror}), so runs can't be kept from disturbing each other. Remove what is there, "
+                      "or set TMPDIR.") from None
+    if not stat.S_ISDIR(is_.st_mode) or (hasattr(os, "getuid") and (is_.st_uid != os.getuid() or is_.st_mode & 0o022)):
+        raise Refused(f"{folder} is not a folder of yours alone, so runs can't be kept from disturbing each other. Remove it, or set TMPDIR.")
     return folder / hashlib.sha256(what.encode()).hexdigest()[:32]
 
 
@@ -59,7 +66,7 @@ class Pace:
     def __init__(self, client: str):
         try:
             self._file: Path | None = shared(f"pace/{client}")
-        except (OSError, Refused):
+        except Refused:
             self._file = None  # each process is told by itself then
 
     def wait(self, most: float) -> float:
@@ -81,14 +88,15 @@ class Pace:
             except (KeyError, ValueError):
                 return
             hold = reset if allowed > 0 and count >= NEARLY * allowed else 0.0
-        until = time.time() + hold
+        until = time.time() + min(hold, LONGEST)
         if self._file is not None and hold > 0 and until > self._from():
-            with contextlib.suppress(OSError, OverflowError):
+            with contextlib.suppress(OSError):
                 self._file.touch(mode=0o600)
                 os.utime(self._file, (until, until))
 
     def _from(self) -> float:
         try:
-            return self._file.stat().st_mtime if self._file is not None else 0.0
+            since = self._file.stat(follow_symlinks=False).st_mtime if self._file is not None else 0.0
         except OSError:
             return 0.0
+        return since if since <= time.time() + LONGEST else 0.0  # the clock was set back

@@ -20,7 +20,10 @@ from .exceptions import (
     NotFound,
     NotYet,
     OutcomeUnknown,
+    ParamsError,
     Refused,
+    RunbookError,
+    SecretError,
     Unauthorized,
 )
 from .reconcile import poll
@@ -83,12 +86,12 @@ def _told(ctx: Context, kind: Kind, want: Desired) -> Removal | None:
         return _unreadable(kind, want.name, error)
 
 
-def _unreadable(kind: Kind, name: str, error: CloudError) -> Removal:
+def _unreadable(kind: Kind, name: str, error: RunbookError) -> Removal:
     nothing = Desired(name, {})
     return Removal(kind, nothing, Found("", name, {}, False), Removable("delete"), obstacle=_obstacle(error))
 
 
-def _obstacle(error: CloudError) -> str:
+def _obstacle(error: RunbookError) -> str:
     """The sentence for what was in the way of one object; a cloud that no longer accepts the credentials ends everything."""
     if isinstance(error, Unauthorized):
         raise error
@@ -103,10 +106,10 @@ def _wanted(ctx: Context, anew: bool) -> Iterator[tuple[Kind, Any]]:
             if anew:
                 ctx.forget()
             try:
-                wanted = kind.desired(ctx)
+                wanted = getattr(kind, "standing", kind.desired)(ctx)
             except NotYet:
                 continue
-            except CloudError as error:
+            except (CloudError, CheckFailed, ParamsError, Refused, SecretError) as error:
                 yield kind, _unreadable(kind, "", error)
                 continue
             yield from ((kind, want) for want in reversed(wanted))

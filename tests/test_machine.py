@@ -9,6 +9,7 @@ import uuid
 import pytest
 
 from byoc_helpers import handover, machine
+from byoc_helpers.exceptions import Refused
 from byoc_helpers.machine import Pace
 
 
@@ -52,15 +53,30 @@ def test_a_longer_wait_is_kept_and_one_beyond_the_deadline_is_left_to_the_cloud(
     pace.heard(429, {}, 60.0)
     pace.heard(429, {}, 5.0)
     assert pace.wait(90) > 50
-    pace.heard(429, {}, 3600.0)
-    assert pace.wait(90) == 0 and len(slept) == 1
+    pace.heard(429, {}, 3e9)
+    assert 50 < pace.wait(90) <= 61, "an absurd wait is kept to what a limit by the minute can mean"
+    assert pace.wait(10) == 0 and len(slept) == 2
+    os.utime(machine.shared(f"pace/{client}"), (4e9, 4e9))
+    assert pace.wait(90) == 0, "the clock was set back"
+    pace.heard(429, {}, 5.0)
+    assert 4 < pace.wait(90) <= 6
 
 
-def test_without_a_place_to_share_each_process_goes_by_itself(slept, monkeypatch):
-    def nowhere(what):
-        raise PermissionError(what)
-
-    monkeypatch.setattr(machine, "shared", nowhere)
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners of files here")
+@pytest.mark.parametrize("planted", ["file", "link", "open folder"])
+def test_without_a_place_to_share_each_process_goes_by_itself(slept, monkeypatch, tmp_path, planted):
+    monkeypatch.setattr(machine.tempfile, "gettempdir", lambda: str(tmp_path))
+    place = tmp_path / f"byoc-locks-{os.getuid()}"
+    if planted == "file":
+        place.touch()
+    elif planted == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        place.symlink_to(tmp_path / "elsewhere")
+    else:
+        place.mkdir()
+        place.chmod(0o777)
+    with pytest.raises(Refused, match="Remove"):
+        machine.shared("anything")
     pace = Pace("anybody")
     pace.heard(429, {}, 30.0)
     assert pace.wait(90) == 0 and not slept

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
+import httpx
 import pytest
-from orgs import DEMO, chapter, do, partner_maker
+from orgs import ALL, DEMO, chapter, do, partner_maker
 
 from byoc_helpers import sandbox
-from byoc_helpers.clouds.genesys import pages
+from byoc_helpers.clouds.genesys import GenesysCloud, pages
+from byoc_helpers.clouds.transport import Reply, Transport
 from byoc_helpers.display.tables import Table
 from byoc_helpers.exceptions import (
     CheckFailed,
@@ -16,8 +20,13 @@ from byoc_helpers.exceptions import (
     NotYet,
     ParamsError,
     Refused,
+    RunbookError,
 )
+from byoc_helpers.regions import regions
+from byoc_helpers.resources import site
+from byoc_helpers.resources.base import at_once
 from byoc_helpers.runbook import Runbook
+from byoc_helpers.secrets import Secret
 
 
 @pytest.fixture
@@ -374,3 +383,66 @@ def test_nothing_is_asked_of_a_live_cloud_without_addresses(partner, monkeypatch
                    twilio_api_key_secret="env:S", digest_password="env:S")
     with pytest.raises(ParamsError, match="List them"):
         Clouds(live).signalling_addresses()
+
+
+# ---------------------------------------------------------------- answers that are none
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", '{"hello": "proxy"}'])
+def test_an_answer_of_another_kind_ends_with_a_sentence(partner, monkeypatch, body):
+    """JSON, and yet no list or object of the cloud's: no traceback, and nothing is made because nothing seems to be there."""
+    params = partner()
+    do(params, *ALL)
+    real, seen = Transport._once, []
+
+    def garbled(self, request, attempt):
+        reply = real(self, request, attempt)
+        if request.method == "GET":
+            seen.append(request.url.path)
+        return Reply(200, reply.headers, body) if request.method == "GET" and len(seen) == wrong else reply
+
+    monkeypatch.setattr(Transport, "_once", garbled)
+    for number in ("02", "03", "04", "05", "07"):
+        for wrong in itertools.count(1):
+            seen.clear()
+            try:
+                outcomes = do(params, number).outcomes
+            except RunbookError:
+                continue
+            assert [o.action for o in outcomes if o.action == "created"] == [], (number, seen[wrong - 1:wrong])
+            if wrong > len(seen):
+                break
+
+
+def test_a_value_newer_than_the_sdk_is_not_written_over(partner):
+    """On reading, the SDK puts a word of its own where an enumeration has a value that it does not know."""
+    params = partner()
+    run = do(params, "02", "03", "04", "05")
+    home = run._ctx.require(site)
+    telephony = run.clouds.genesys.telephony
+    route = next(r for r in pages(telephony.get_telephony_providers_edges_site_outboundroutes, home.id) if r.name == params.route_name)
+    route.distribution = "BY_MOON"
+    assert route.distribution == "outdated_sdk_version"
+    with pytest.raises(Refused, match=r"^distribution: the cloud has a value there .*Nothing was changed"):
+        telephony.put_telephony_providers_edges_site_outboundroute(home.id, route.id, route)
+
+
+def test_a_login_that_fails_is_asked_for_once_by_all_who_need_it(monkeypatch):
+    asked = []
+
+    def down(self, request, attempt):
+        asked.append(request.url.path)
+        raise httpx.ConnectError("nobody there")
+
+    monkeypatch.setattr(Transport, "_once", down)
+    genesys = GenesysCloud(regions()[0], "a client", Secret("a long enough secret"), "http://127.0.0.1:1")
+    genesys.transport.deadline = 0.5
+    answers = [future.exception() for future in at_once(*[genesys.token] * 6)]
+    tries = len(asked)
+    with pytest.raises(CloudError, match="could not be reached"):
+        genesys.token()
+    assert all("could not be reached" in str(a) for a in answers) and 1 <= tries <= 3 and len(asked) == tries
+    monkeypatch.setattr("byoc_helpers.clouds.genesys.AGAIN_AFTER", 0.0)
+    with pytest.raises(CloudError):
+        genesys.token()
+    assert len(asked) > tries

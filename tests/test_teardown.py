@@ -12,10 +12,11 @@ from orgs import ALL, chapter, differences, do, partner_maker, snapshot
 
 from byoc_helpers import sandbox
 from byoc_helpers import teardown as removing
+from byoc_helpers.clouds import Clouds
 from byoc_helpers.clouds.transport import Reply, Transport
-from byoc_helpers.exceptions import CheckFailed, CloudError, OutcomeUnknown, Refused
+from byoc_helpers.exceptions import CheckFailed, CloudError, OutcomeUnknown, ParamsError, Refused
 from byoc_helpers.resources import byoc_trunk, location, origination_url, outbound_route, sip_trunk, site
-from byoc_helpers.resources.base import Desired, Found, Removable
+from byoc_helpers.resources.base import Desired, Found, Removable, mark_of
 
 CUSTOM = {"name": "Short codes", "match_type": "regex", "classification": "National", "match": "^(8\\d{3})$", "normalized_format": "$1"}
 
@@ -410,6 +411,83 @@ def test_a_gateways_page_is_not_taken_for_nothing_there(partner, monkeypatch):
     assert differences(before, snapshot(params)) == []
 
 
+def by_hand(params, friendly_name=None, lists=True):
+    """A trunk of the params' domain that somebody made in the console, with lists of the params' names."""
+    twilio = chapter("99", params).clouds.twilio
+    acl = twilio.sip.ip_access_control_lists.create(friendly_name=params.ip_acl_name)
+    acl.ip_addresses.create(friendly_name="Main office", ip_address="192.0.2.77", cidr_prefix_length=32)
+    users = twilio.sip.credential_lists.create(friendly_name=params.credential_list_name)
+    users.credentials.create(username=params.digest_username, password="SomebodyElses7Password")
+    trunk = twilio.trunking.trunks.create(friendly_name=friendly_name or params.twilio_trunk_name, domain_name=params.termination_uri)
+    if lists:
+        trunk.ip_access_control_lists.create(ip_access_control_list_sid=acl.sid)
+        trunk.credentials_lists.create(credential_list_sid=users.sid)
+
+
+@pytest.mark.parametrize("friendly_name", [None, "Trunk of the main office"])
+@pytest.mark.parametrize("lists", [True, False])
+@pytest.mark.parametrize("adopt", [True, False])
+def test_a_trunk_made_by_hand_keeps_its_lists_and_users(partner, friendly_name, lists, adopt):
+    """Whoever signs in there goes on signing in, though all has the names of the params."""
+    params = partner(adopt=adopt)
+    by_hand(params, friendly_name, lists)
+    before = snapshot(params, ids=True)
+    teardown(params)
+    kept = differences(before, snapshot(params, ids=True))
+    assert kept == ([] if lists else [f"- credentials {params.credential_list_name}"])
+
+
+def test_a_trunk_that_was_taken_over_stays_emptied(partner):
+    params = partner(adopt=True)
+    twilio = chapter("99", params).clouds.twilio
+    twilio.trunking.trunks.create(friendly_name="Trunk of the main office", domain_name=params.termination_uri)
+    do(params, *ALL)
+    _, done = teardown(params)
+    assert done[params.termination_uri] == "- taken out"
+    assert [t.domain_name for t in twilio.trunking.trunks.list()] == [params.termination_uri]
+
+
+def test_a_trunk_without_any_name_is_no_hindrance(partner):
+    params = partner()
+    before = snapshot(params)
+    do(params, *ALL)
+    twilio = chapter("99", params).clouds.twilio
+    users = next(u for u in twilio.sip.credential_lists.list() if u.friendly_name == params.credential_list_name)
+    nameless = twilio.trunking.trunks.create()
+    nameless.credentials_lists.create(credential_list_sid=users.sid)
+    table = chapter("99", params).removals()
+    assert next(r for r in table.rows if r[0] == "Twilio credential list")[3:] == ["= leave", f"in use by {nameless.sid}"]
+    nameless.delete()
+    teardown(params)
+    assert differences(before, snapshot(params)) == []
+
+
+def test_a_teardown_needs_neither_passwords_nor_name_service(partner, monkeypatch):
+    """Broken off, it is ended later: when the trunk is gone its name has no address any more, and the password may be lost."""
+    params = partner()
+    before = snapshot(params)
+    do(params, *ALL)
+
+    def nothing(*_):
+        raise ParamsError("x.byoc.example does not resolve")
+
+    monkeypatch.setattr(Clouds, "signalling_addresses", nothing)
+    monkeypatch.setattr("byoc_helpers.resources.credential_list.digest_password", nothing)
+    monkeypatch.setattr("byoc_helpers.resources.byoc_trunk.digest_password", nothing)
+    run, _ = teardown(params)
+    assert run.require_removed() == "Nothing that the runbook made is left."
+    assert differences(before, snapshot(params)) == []
+
+
+def test_the_mark_of_a_partner_whose_name_begins_alike_is_another_one(partner):
+    ctx = chapter("99", partner())._ctx
+    ctx.params = SimpleNamespace(partner="Acme")
+    for text, whose in [(ctx.mark, "made"), (f"{ctx.mark}\n", "made"), (f"{ctx.mark} It was: {{}}", "made"), (f"{ctx.mark} [National taken by B.]", "made"),
+                        ("Made by BYOC Runbook for Acme.com.", False), ("Made by BYOC Runbook for Acme. Sons.", False), (None, False),
+                        ("Office. Adopted by BYOC Runbook for Acme.", "adopted"), ("Office. Adopted by BYOC Runbook for Acme.com.", False)]:
+        assert mark_of(ctx, text) == whose, text
+
+
 def test_what_can_no_longer_be_told_of_one_kind_stops_no_other(partner, monkeypatch):
     monkeypatch.setattr(removing, "WAIT", {"sandbox": 1.0})
     params = partner()
@@ -418,7 +496,7 @@ def test_what_can_no_longer_be_told_of_one_kind_stops_no_other(partner, monkeypa
 
     def broken(ctx):
         raise CloudError("Genesys Cloud answered 503.", status=503)
-    monkeypatch.setattr(byoc_trunk, "desired", broken)
+    monkeypatch.setattr(byoc_trunk, "standing", broken)
     run, done = teardown(params)
     assert done[params.termination_uri] == "- deleted"
     with pytest.raises(CheckFailed, match=r"BYOC trunk .*answered 503"):

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpcore
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -190,8 +191,11 @@ def test_nothing_where_something_was_asked_for_is_not_taken_for_none(wire, serve
     if body == b"{":
         with pytest.raises(OutcomeUnknown):
             wire.send("POST", URL, json={})
+    with pytest.raises(OutcomeUnknown):
+        server.script = [(200, {}, body)]
+        wire.send("PUT", URL, json={})
     server.script = [(204, {}, b"")]
-    assert wire.send("PUT", URL, json={}).text == ""
+    assert wire.send("DELETE", URL).text == ""
 
 
 @pytest.mark.parametrize("trouble", [None, (503, {}, b"{}")])
@@ -320,6 +324,23 @@ def test_a_proxy_that_answers_in_drops_ends_with_the_deadline(monkeypatch):
         wire = Transport("Twilio", r".*\.twilio\.com", describe, deadline=0.5)
         with pytest.raises(CloudError, match=r"gave no answer|could not be reached"):
             wire.send("GET", "https://api.twilio.com/x")
+
+
+def test_all_addresses_of_a_host_share_the_calls_time(monkeypatch):
+    """A dead network with eight addresses would otherwise take eight times as long."""
+    given = []
+
+    def dead(self, host, port, timeout=None, **_):
+        given.append((host, timeout))
+        time.sleep(min(timeout, 0.2))
+        raise httpcore.ConnectTimeout("nobody there")
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(socket.AF_INET, 1, 6, "", (f"192.0.2.{n}", 443)) for n in range(8)])
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", dead)
+    wire = Transport("Twilio", r".*\.twilio\.com", describe, deadline=0.5)
+    with pytest.raises(CloudError, match="could not be reached"):
+        wire.send("POST", "https://api.twilio.com/x", form={"a": "b"})
+    assert len(given) == 3 and [host for host, _ in given] == ["192.0.2.0", "192.0.2.1", "192.0.2.2"] and given[0][1] > given[1][1] > given[2][1]
 
 
 def test_no_wait_at_all_is_not_taken_at_its_word(wire, server):

@@ -1,11 +1,13 @@
 """An httpx client whose requests end in time, however slowly the answer comes.
 
-httpx's time-outs are for each piece that comes: an answer in drops, header by header, could go on for ever.
+httpx's time-outs are for each address tried and each piece that comes: an answer in drops, header by header, could go on
+for ever. Only looking up the name is left to the system, which has its own limits.
 """
 
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -53,7 +55,17 @@ class _Backend(httpcore.NetworkBackend):
         self._backend = backend
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
-        return _Stream(self._backend.connect_tcp(host, port, _left(timeout, httpcore.ConnectTimeout), *args, **kwargs))
+        try:  # each address in the time that is left: the backend would give each the whole of it
+            addresses = dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except OSError as error:
+            raise httpcore.ConnectError(error) from error
+        failed: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in addresses:
+            try:
+                return _Stream(self._backend.connect_tcp(address, port, _left(timeout, httpcore.ConnectTimeout), *args, **kwargs))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+        raise failed
 
     def sleep(self, seconds: float) -> None:
         self._backend.sleep(seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
@@ -47,6 +48,7 @@ import PureCloudPlatformClientV2 as sdk
 from PureCloudPlatformClientV2.abstract_http_client import AbstractHttpClient
 
 PAGE_SIZE = 100
+AGAIN_AFTER = 5.0  # seconds after a login that failed: who asks meanwhile hears the same, instead of waiting a deadline of its own
 
 
 def describe(text: str) -> tuple[str, str, str]:
@@ -87,7 +89,19 @@ class _Http(AbstractHttpClient):
 
     def request(self, http_request_options: Any) -> _Answer:
         o = http_request_options
+        if o.method.upper() != "GET" and (newer := next(_newer(o.body), None)):
+            raise Refused(f"{newer}: the cloud has a value there that this version of Genesys' SDK does not know, and writing the object would "
+                          "lose it. Nothing was changed. Update PureCloudPlatformClientV2, or make the change in the admin UI.")
         return _Answer(self._session.request(o.method, o.url, query=o.query_params, headers=o.headers, json=o.body or None))
+
+
+def _newer(value: Any, path: str = "") -> Iterator[str]:
+    """Where in a body the SDK put its word for an enumeration's value that is newer than itself."""
+    if value == "outdated_sdk_version":
+        yield path
+    elif isinstance(value, (dict, list)):
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _newer(one, f"{path}.{key}".lstrip("."))
 
 
 class _Client(sdk.ApiClient):
@@ -114,7 +128,8 @@ class GenesysCloud:
         self._lock = threading.Lock()
         self._token, self._logins = "", 0
         self._whose = f"{sandbox or region.aws}/{client_id}"
-        self._refusal: Unauthorized | None = None
+        self._refusal: CloudError | None = None
+        self._refused = 0.0
         domain = region.environment.replace(".", r"\.")
         self.transport = Transport(self.name, rf"(api|login)\.{domain}", describe, sandbox, client=self._whose)
         # The SDK reads a settings file in the user's home, which could log bodies: it has no say here.
@@ -152,7 +167,7 @@ class GenesysCloud:
                 self._token = left
             if self._token and self._token != instead_of:
                 return self._token
-            if self._refusal and self._logins != came:  # while this one waited
+            if self._refusal and (self._logins != came or time.monotonic() - self._refused < AGAIN_AFTER):  # while this one waited, or just now
                 raise self._refusal
             self._logins += 1
             self._refusal = None
@@ -170,8 +185,10 @@ class GenesysCloud:
                         cloud=self.name, status=error.status, code=error.code,
                         correlation_id=error.correlation_id, call=error.call,
                     )
-                    raise self._refusal from None
-                raise
+                else:
+                    self._refusal = error
+                self._refused = time.monotonic()
+                raise self._refusal from None
             try:
                 token = json.loads(reply.text)["access_token"]
                 assert isinstance(token, str) and token

@@ -35,7 +35,7 @@ stamina.instrumentation.set_on_retry_hooks([])
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0
-DEADLINE = 90.0  # one call, all its attempts and waits
+DEADLINE = 90.0  # one call, all its attempts and waits; what comes before is its client's pace, which may take as long
 WAIT, LONGEST_WAIT = 0.2, 10.0  # before the first repetition, doubled each time; a longer one only if the cloud asks for it
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -140,7 +140,7 @@ class Transport:
                     except (_Again, httpx.TransportError) as error:
                         lost |= not (isinstance(error, _NOT_SENT) or (isinstance(error, _Again) and error.reply.status == 429))
                         raise
-                    if reply.status >= 300 or not _is_answer(reply, reads):
+                    if reply.status >= 300 or not _is_answer(reply, request.method):
                         raise self._error(request, reply, repeatable)
                     return reply
         except _Again as last:
@@ -257,12 +257,12 @@ def _parsed(text: str) -> Any:
         return ...
 
 
-def _is_answer(reply: Reply, reads: bool) -> bool:
-    """Is this JSON, or nothing where nothing was asked for? A page of a proxy must not pass for "there is none"."""
+def _is_answer(reply: Reply, method: str) -> bool:
+    """Is this an object or a list; or nothing, where something was deleted? A page of a proxy must not pass for "there is none"."""
     if not reply.text.strip():
-        return not reads
+        return method == "DELETE"
     said = _parsed(reply.text)
-    return isinstance(said, (dict, list)) if reads else said is not ...
+    return isinstance(said, (dict, list)) or (method == "DELETE" and said is not ...)
 
 
 def _distrusted(error: BaseException | None) -> str:

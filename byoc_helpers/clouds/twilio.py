@@ -6,11 +6,13 @@ import json
 import logging
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from twilio.http import HttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from ..exceptions import CloudError
 from ..secrets import Secret, remember_basic
 from .transport import Transport
 
@@ -37,7 +39,18 @@ class _Http(HttpClient):
 
     def request(self, method, uri, params=None, data=None, headers=None, auth=None, timeout=None, allow_redirects=False):
         reply = self._transport.send(method, uri, query=_plain(params), headers=headers, form=_plain(data), auth=auth)
+        if method.upper() == "GET" and not _MARKS & _keys(reply.text):
+            raise CloudError(f"Twilio answered GET {urlsplit(uri).path} with something that is neither a list nor an object of its own "
+                             "(a proxy in between?). Run again.", cloud="Twilio")
         return Response(reply.status, reply.text, reply.headers)
+
+
+_MARKS = {"meta", "uri", "url"}  # every page and every object of Twilio's has one of them
+
+
+def _keys(text: str) -> set[str]:
+    said = json.loads(text)
+    return set(said) if isinstance(said, dict) else set()
 
 
 def _plain(values: Any) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ put it in the chapter that owns it (chapters.py), and the plan, the tables and t
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -82,7 +83,8 @@ class Kind(Protocol):
 
     Where taking away is not simply deleting, also `removal(ctx, want, found) -> Removable`, which says what
     `remove` would do (None: nothing worth a line), and `left_over(ctx, want) -> Found | None`: what is still to be
-    put right once the object is gone. `UNIQUE = False` where the cloud would make a second object like it; `GOES_AFTER` names the kind
+    put right once the object is gone. `standing(ctx) -> list[Desired]` is what to look for when it is to go, where `desired` asks for
+    more than a name: secrets, or a service. `UNIQUE = False` where the cloud would make a second object like it; `GOES_AFTER` names the kind
     that must be gone before.
     """
 
@@ -209,9 +211,14 @@ class Context:
 
 def mark_of(ctx: Context, text: str | None) -> Literal["made", "adopted", False]:
     """Is this description of an object that we made, or took over, for this very partner?"""
-    if ctx.mark in (text or ""):
+    if _says(text, ctx.mark):
         return "made"
-    return "adopted" if _adoption(ctx) in (text or "") else False
+    return "adopted" if _says(text, _adoption(ctx)) else False
+
+
+def _says(text: str | None, mark: str) -> bool:
+    """Does the mark end there, or go on as ours do? "for Acme." also begins what stands for a partner named Acme.com."""
+    return bool(re.search(rf"{re.escape(mark)}(\Z|\n| It was: | \[)", (text or "").rstrip()))
 
 
 def adopted(ctx: Context, text: str | None) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, cast
 
 from ..clouds.genesys import alive, named, pages
-from ..exceptions import DeadlineExceeded, NotFound
+from ..exceptions import CloudError, DeadlineExceeded, NotFound
 from ..params import BYOC_METABASE, Params, digest_password
 from ..reconcile import poll
 from ..secrets import Secret
@@ -60,7 +60,13 @@ HINTS = (
 def template(ctx: Context) -> Any:
     """The org's own template of a generic BYOC carrier trunk: every property, with its default."""
     telephony = ctx.clouds.genesys.telephony
-    return ctx.once("template", lambda: telephony.get_telephony_providers_edges_trunkbasesettings_template(BYOC_METABASE))
+    return ctx.once("template", lambda: _whole(telephony.get_telephony_providers_edges_trunkbasesettings_template(BYOC_METABASE)))
+
+
+def _whole(entity: Any) -> Any:
+    if not isinstance(entity.properties, dict):
+        raise CloudError("Genesys Cloud answered with a trunk that has no properties (a proxy in between?). Run again.", cloud="Genesys Cloud")
+    return entity
 
 
 def name(params: Params) -> str:
@@ -105,6 +111,10 @@ def desired(ctx: Context) -> list[Desired]:
     return [Desired(p.trunk_name, fields, secrets, absent)]
 
 
+def standing(ctx: Context) -> list[Desired]:
+    return [Desired(ctx.params.trunk_name, {})]
+
+
 def read(ctx: Context, id: str) -> Any | None:
     """The living settings of this id, as the SDK's model; None if they are gone."""
     def get() -> Any | None:
@@ -112,7 +122,7 @@ def read(ctx: Context, id: str) -> Any | None:
             entity = ctx.clouds.genesys.telephony.get_telephony_providers_edges_trunkbasesetting(id)
         except NotFound:
             return None
-        return entity if alive(entity) else None
+        return _whole(entity) if alive(entity) else None
 
     return ctx.once(("trunk base", id), get)
 

@@ -39,6 +39,10 @@ def desired(ctx: Context) -> list[Desired]:
     return [Desired(p.credential_list_name, {"users": AtLeast([p.digest_username])}, {"password": digest_password(p)})]
 
 
+def standing(ctx: Context) -> list[Desired]:
+    return [Desired(ctx.params.credential_list_name, {"users": AtLeast([ctx.params.digest_username])})]
+
+
 def find(ctx: Context, want: Desired) -> Found | None:
     lists = ctx.once("credential lists", lambda: ctx.clouds.twilio.sip.credential_lists.list(page_size=100))
     entity = next((e for e in lists if e.friendly_name == want.name), None)

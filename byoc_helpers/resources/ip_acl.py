@@ -19,15 +19,25 @@ def _lists(ctx: Context) -> list[Any]:
     return ctx.once("ip acls", lambda: ctx.clouds.twilio.sip.ip_access_control_lists.list(page_size=100))
 
 
-def addresses(ctx: Context, sid: str) -> tuple[str, ...]:
-    """CIDRs in the list of this SID; none if it was deleted a moment ago."""
+def _entries(ctx: Context, sid: str) -> list[Any]:
+    """What the list of this SID holds; nothing if it was deleted a moment ago."""
     def get() -> list[Any]:
         try:
             return list(ctx.clouds.twilio.sip.ip_access_control_lists(sid).ip_addresses.list(page_size=100))
         except NotFound:
             return []
 
-    return tuple(f"{e.ip_address}/{e.cidr_prefix_length}" for e in ctx.once(("ip entries", sid), get))
+    return ctx.once(("ip entries", sid), get)
+
+
+def addresses(ctx: Context, sid: str) -> tuple[str, ...]:
+    """CIDRs in the list of this SID."""
+    return tuple(f"{e.ip_address}/{e.cidr_prefix_length}" for e in _entries(ctx, sid))
+
+
+def ours(ctx: Context, sid: str) -> list[Any]:
+    """The entries of this list that the runbook made, as the SDK's instances."""
+    return [e for e in _entries(ctx, sid) if e.friendly_name.startswith(_LABEL)]
 
 
 def name(params: Params) -> str:
@@ -42,6 +52,10 @@ def desired(ctx: Context) -> list[Desired]:
             # DNS gives another address each time: asked again, it would only make the list grow.
             return [wanted]
     return [Desired(wanted.name, {"addresses": AtLeast(ctx.clouds.signalling_addresses())})]
+
+
+def standing(ctx: Context) -> list[Desired]:
+    return [Desired(ctx.params.ip_acl_name, {})]
 
 
 def find(ctx: Context, want: Desired) -> Found | None:
@@ -66,19 +80,15 @@ def _add(entity: Any, addresses: Any) -> None:
         entity.ip_addresses.create(friendly_name=f"{_LABEL} {cidr}", ip_address=address, cidr_prefix_length=int(prefix))
 
 
-def _ours(found: Found) -> list[Any]:
-    return [e for e in found.raw.ip_addresses.list(page_size=100) if e.friendly_name.startswith(_LABEL)]
-
-
 def removal(ctx: Context, want: Desired, found: Found) -> Removable:
     from .sip_trunk import staying_with  # that module needs this one
 
     if attached := staying_with(ctx, "ip_access_control_lists", found.id):
         return Removable("leave", f"in use by {', '.join(attached)}")
-    ours, held = len(_ours(found)), len(found.fields["addresses"])
-    if ours == held:
+    made, held = len(ours(ctx, found.id)), len(found.fields["addresses"])
+    if made == held:
         return Removable("delete")
-    return Removable("take out", f"{ours} addresses; {held - ours} that somebody else entered stay") if ours else Removable(
+    return Removable("take out", f"{made} addresses; {held - made} that somebody else entered stay") if made else Removable(
         "leave", "its addresses were not entered by the runbook")
 
 
@@ -86,5 +96,5 @@ def remove(ctx: Context, want: Desired, found: Found) -> None:
     if removal(ctx, want, found).action == "delete":
         found.raw.delete()
         return
-    for entry in _ours(found):
+    for entry in ours(ctx, found.id):
         entry.delete()

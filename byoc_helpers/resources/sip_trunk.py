@@ -107,6 +107,9 @@ def _attach(ctx: Context, entity: Any, changed: frozenset[str]) -> None:
 
 def removal(ctx: Context, want: Desired, found: Found) -> Removable:
     p, trunk = ctx.params, found.raw
+    acl = ip_acl.find(ctx, ip_acl.standing(ctx)[0])
+    if acl is None or not ip_acl.ours(ctx, acl.id):  # made before the trunk, and the one place with room for a mark
+        return Removable("leave", f"the runbook entered nothing in {p.ip_acl_name}, so somebody else made this trunk")
     ours = {p.ip_acl_name, p.credential_list_name}
     held = {*found.fields["ip_acls"], *found.fields["credential_lists"]}
     strangers = sorted(held - ours)
@@ -114,16 +117,21 @@ def removal(ctx: Context, want: Desired, found: Found) -> Removable:
     strangers += [u.sip_url for u in trunk.origination_urls.list(page_size=100) if sip_host(u.sip_url) != p.inbound_fqdn.lower()]
     if strangers:
         return Removable("leave", f"it also has {', '.join(strangers)}, which is not from the params")
-    if p.keep_domain:
+    if why := _kept(p):
         lists = ", ".join(sorted(held & ours))
-        return Removable("take out", f"{lists}; the trunk stays, empty, and keeps {want.name}") if lists else Removable(
-            "leave", f"keep_domain: stays, empty, and keeps {want.name}")
+        return Removable("take out", f"{lists}; the trunk stays, empty, and keeps {want.name} ({why})") if lists else Removable(
+            "leave", f"{why}: stays, empty, and keeps {want.name}")
     return Removable("delete", f"Twilio keeps {want.name} reserved for up to 30 days: nobody can have it until then. "
                      "keep_domain: true empties the trunk and leaves it")
 
 
+def _kept(params: Params) -> str:
+    """Why the trunk stays when all else goes; a trunk has no room for a mark, so one that was taken over looks like one that was made."""
+    return "keep_domain" if params.keep_domain else "adopt: it may have been there before" if params.adopt else ""
+
+
 def remove(ctx: Context, want: Desired, found: Found) -> None:
-    if not ctx.params.keep_domain:
+    if not _kept(ctx.params):
         found.raw.delete()
         return
     for acl in found.raw.ip_access_control_lists.list(page_size=100):
@@ -136,15 +144,15 @@ def remove(ctx: Context, want: Desired, found: Found) -> None:
 
 def staying_with(ctx: Context, lists: Lists, sid: str) -> list[str]:
     """Domains of the account's trunks that have this list and keep it when the runbook's objects are removed."""
-    own = Desired(ctx.params.termination_uri, {})
+    own = desired(ctx)[0]
     domains = attached_to(ctx, lists, sid)
     found = find(ctx, own) if own.name.lower() in map(str.lower, domains) else None
-    goes = found is not None and not removal(ctx, own, found).what.startswith("it also has")
+    goes = found is not None and found.marked is not False and removal(ctx, own, found).action != "leave"
     return [d for d in domains if not (goes and d.lower() == own.name.lower())]
 
 
 def attached_to(ctx: Context, lists: Lists, sid: str) -> list[str]:
-    """Domains of the account's trunks that have this list. Twilio has no way to ask for them: each trunk is, side by side."""
+    """Domains of the account's trunks that have this list, or what else they are known by. Twilio has no way to ask for them: each trunk is, side by side."""
     ctx.ahead(*(partial(attached, ctx, trunk, lists) for trunk in read(ctx)))
-    return [t.domain_name or t.friendly_name for t in read(ctx)
+    return [t.domain_name or t.friendly_name or t.sid for t in read(ctx)
             if sid in {entry.sid for entry in attached(ctx, t, lists)}]

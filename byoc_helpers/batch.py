@@ -26,6 +26,7 @@ from .audit import index, report
 from .audit.manifest import Record
 from .chapters import CHAPTERS, TEARDOWN, Chapter, find_chapter
 from .display.tables import MIME
+from .environment import of_kernel
 from .exceptions import RecordError, RunbookError, SecretError
 from .machine import shared
 from .params import plain
@@ -220,7 +221,7 @@ def run_partner(
     if stopped():
         return PartnerResult(name, home, (), STOPPED, interrupted=True)
     try:
-        with FileLock(_lock(shelf, slug), timeout=0):
+        with FileLock(_lock(shelf, slug), timeout=0, mode=0o600):
             chapters = plan.chapters
             if plan.resume:
                 passed = _passed(shelf, partner)
@@ -277,12 +278,17 @@ def _run(
     partner: Partner, plan: Run, shelf: Shelf, folder: Path, tell: Tell, stopped: Callable[[], bool]
 ) -> PartnerResult:
     hidden = {*plan.hidden, plan.sign.removeprefix("env:")} - partner.variables
-    environment = {k: v for k, v in os.environ.items() if k not in hidden}
+    own = {k: v for k, v in os.environ.items() if k in partner.variables}
+    environment = {k: v for k, v in of_kernel(os.environ).items() if k not in hidden} | own
     environment |= {"BYOC_JOURNAL": str(folder / "journal.jsonl"), "PYDEVD_DISABLE_FILE_VALIDATION": "1", **plan.environment}
     if partner.params.target == "live":
         environment[LIVE_VARIABLE] = "yes"
     name, slug, mode = partner.params.partner, partner.params.slug, "destroy" if TEARDOWN in plan.chapters else partner.params.mode
-    record = Record(folder, partner.params, mode=mode, plan=environment.get(PLAN_VARIABLE, "").partition(":")[0], sign=plan.sign)
+    try:
+        record = Record(folder, partner.params, mode=mode, plan=environment.get(PLAN_VARIABLE, "").partition(":")[0], sign=plan.sign)
+    except SecretError:  # before anything was written
+        folder.rmdir()
+        raise
     shelf.put(slug, folder)
     results: list[ChapterResult] = []
     stop = False

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from concurrent.futures import Executor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,13 +20,14 @@ from . import batch, kernels
 from .chapters import CHAPTERS, TEARDOWN, find_chapter
 from .clouds import Clouds
 from .display.progress import Progress, Terminal, heading
+from .display.tables import visible
 from .exceptions import NoSuchSecret, RunbookError, SecretError
 from .machine import alone
 from .params import load, password_problem, schema, shown_path, warnings
 from .partners import Partner, load_all
 from .presence import DESTROY_VARIABLE, LIVE_VARIABLE, PLAN_VARIABLE
 from .reconcile import Change
-from .secrets import forget, resolve, store, writable
+from .secrets import forget, redact, resolve, store, writable
 from .shelf import Shelf
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -509,6 +511,9 @@ def main() -> None:
         app()
     except RunbookError as error:
         progress.print(str(error), style="red", markup=False)
+        sys.exit(1)
+    except Exception:  # noqa: BLE001 - a fault of ours: its traceback may hold what nobody else may see
+        sys.stderr.write(visible(redact(traceback.format_exc())))
         sys.exit(1)
     except KeyboardInterrupt:
         progress.print("Stopped by hand. Run again: what exists is found, and the rest is done.")

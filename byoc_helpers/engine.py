@@ -32,7 +32,7 @@ from papermill.log import logger
 from . import handover
 from .kernels import available as forkable
 from .kernels import fork_kernel
-from .secrets import redact, remember
+from .secrets import redact
 
 SAVE_EVERY, GRACE = 1.0, 10.0  # seconds
 
@@ -73,14 +73,16 @@ class Kernels:
     def __exit__(self, *_: object) -> None:
         if self._ahead is not None:
             manager, self._ahead = self._ahead, None
-            asyncio.run(manager.shutdown_kernel(now=True))
+            try:
+                asyncio.run(manager.shutdown_kernel(now=True))
+            finally:
+                self._close()
+        else:
+            self._close()
+
+    def _close(self) -> None:
         if self._token is not None:
             os.close(self._token)
-
-    def learn(self) -> None:
-        """Mask the token that the kernels have got meanwhile."""
-        if self._token is not None and (token := handover.left(fd=self._token)):
-            remember(token)
 
     async def take(self) -> Any:
         """A kernel manager for the next notebook, its kernel started."""
@@ -158,8 +160,6 @@ class ByocEngine(Engine):
                 nb_man.nb.metadata.papermill["exception"] = True  # papermill marks a cell's error only, not a kernel's death
                 raise
             finally:
-                if kernels:
-                    kernels.learn()
                 for cell in nb_man.nb.cells:  # pieces of a stream were joined since, and a later cell may have changed an earlier one's output
                     _mask(cell)
 

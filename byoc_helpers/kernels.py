@@ -37,11 +37,10 @@ from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from . import handover
-from .secrets import redact
+from . import environment, handover
+from .secrets import redact, remember
 
-_KEPT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "USER", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
-_KEPT_PREFIXES = ("LC_", "PYTHON", "IPYTHON", "JUPYTER", "XDG_", "PYDEVD_")
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def available() -> bool:
@@ -124,10 +123,18 @@ class ForkProvisioner(LocalProvisioner):
         if not restart:
             if not self._words.closed:
                 self._words.seek(0)  # what a library or a dying kernel wrote past the notebook
-                said = redact(self._words.read().decode("utf-8", "replace"))
-                sys.stderr.write(re.sub(r"Bearer [\w.~+/=-]+", "Bearer ********", said))
+                sys.stderr.write(self._fit(self._words.read().decode("utf-8", "replace")))
                 self._words.close()
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+    def _fit(self, words: str) -> str:
+        """A kernel's words as others may see them: what it alone knew to be secret is looked for, too."""
+        from .display.tables import visible
+
+        if self.token is not None and (token := handover.left(fd=self.token)):
+            remember(token)
+        return visible(re.sub(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}", r"\1 ********", redact(words)))
 
 
 class _Child:
@@ -181,9 +188,11 @@ class _Nursery:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(self.folder / "nursery"))
         listener.listen(128)
-        kept = {k: v for k, v in os.environ.items() if k in _KEPT or k.startswith(_KEPT_PREFIXES)}
+        kept = environment.finding(os.environ) | {k: v for k, v in os.environ.items() if k.startswith(("IPYTHON", "JUPYTER", "PYDEVD_"))}
+        # This very package, and nothing that lies in the folder somebody happens to be in (-P).
+        kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self.process = subprocess.Popen(
-            [sys.executable, "-X", "frozen_modules=off", "-m", "byoc_helpers.kernels", str(listener.fileno()), str(self.folder)],
+            [sys.executable, "-P", "-X", "frozen_modules=off", "-m", "byoc_helpers.kernels", str(listener.fileno()), str(self.folder)],
             env=kept | {"MALLOC_ARENA_MAX": "2"}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=(listener.fileno(),), start_new_session=True)
         listener.close()
         atexit.register(self.close)

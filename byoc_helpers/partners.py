@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from .exceptions import ParamsError, RunbookError
 from .params import SECRET_KEYS, Params, digest_password, read_yaml, shown_path, validate
-from .secrets import redact, resolve
+from .secrets import redact, remember_basic, resolve
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Partner:
         params = self.params
         digest_password(params)
         if params.target == "live":
-            for key in ("genesys_client_secret", "twilio_api_key_secret"):
-                resolve(getattr(params, key), key=key)
+            remember_basic(params.genesys_client_id, resolve(params.genesys_client_secret, key="genesys_client_secret").reveal())
+            remember_basic(params.twilio_api_key_sid or params.twilio_account_sid, resolve(params.twilio_api_key_secret, key="twilio_api_key_secret").reveal())
         told = [key for key, value in params.model_dump(mode="json").items() if redact(value) != value]
         if told:
             raise ParamsError([f"{key}: it holds a secret, which would stand in every record. Take it out; parameters hold references only."

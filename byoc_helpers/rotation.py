@@ -15,6 +15,7 @@ so each wait is followed by `SETTLE` seconds. Broken off anywhere, the same comm
 
 from __future__ import annotations
 
+import hashlib
 import secrets as randomness
 import string
 import time
@@ -26,6 +27,7 @@ from .resources.base import Context, Found
 from .secrets import Secret
 
 SETTLE = {"sandbox": 0.0, "live": 60.0}  # seconds; an assumption, no vendor gives a figure
+NEXT, LONGEST = "-rotating", 32
 WAIT = {"sandbox": 30.0, "live": 300.0}
 
 
@@ -61,7 +63,9 @@ def prepare(ctx: Context) -> tuple[Found, str]:
 
 
 def _second(user: str) -> str:
-    return f"{user[:27]}-next"
+    """Another name, of no more than the 32 characters that a Twilio user may have."""
+    short = user if len(user) <= LONGEST - len(NEXT) else f"{user[:LONGEST - len(NEXT) - 5]}-{hashlib.sha256(user.encode()).hexdigest()[:4]}"
+    return short + NEXT
 
 
 def rotate(ctx: Context, new: Secret) -> list[str]:

@@ -210,7 +210,7 @@ def remember(value: str) -> None:
     """Mask this value in everything shown from now on: as it is, line by line, and as URLs, HTML, JSON, Base64 and Python write it."""
     wholes = {value, value.strip(), *(line.strip() for line in value.splitlines() if len(line.strip()) >= SHORTEST)}
     forms = {v for v in wholes if len(v) >= SHORTEST}
-    forms |= {base64.b64encode(v.encode("utf-8", "replace")).decode().rstrip("=") for v in forms}
+    forms |= {encoded(v.encode("utf-8", "replace")).decode().rstrip("=") for v in forms for encoded in (base64.b64encode, base64.urlsafe_b64encode)}
     for _ in range(2):  # JSON in HTML, a URL in JSON, …
         forms |= {spelt(form) for form in forms for spelt in _SPELLINGS}
     with _lock:
@@ -221,6 +221,7 @@ def remember(value: str) -> None:
 _SPELLINGS: tuple[Callable[[str], str], ...] = (
     quote, lambda v: quote(v, safe=""), quote_plus, lambda v: re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), quote(v, safe="")),
     html.escape, lambda v: html.escape(v, quote=False), lambda v: v.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;"),
+    lambda v: html.escape(v).replace("&quot;", "&#34;").replace("&#x27;", "&#39;"), lambda v: v.replace("/", r"\/"), lambda v: v.replace('"', '""'),
     lambda v: repr(v)[1:-1], lambda v: ascii(v)[1:-1], lambda v: repr(v.encode("utf-8", "replace"))[2:-1],
     lambda v: json.dumps(v)[1:-1], lambda v: json.dumps(v, ensure_ascii=False)[1:-1],
 )
@@ -228,7 +229,9 @@ _SPELLINGS: tuple[Callable[[str], str], ...] = (
 
 def remember_basic(user: str, password: str) -> None:
     """Mask the Basic-authorization form of a user and password too."""
-    remember(base64.b64encode(f"{user}:{password}".encode()).decode())
+    for encoding in ("utf-8", "latin-1"):
+        with contextlib.suppress(UnicodeEncodeError):
+            remember(base64.b64encode(f"{user}:{password}".encode(encoding)).decode())
 
 
 def redact(value: Any) -> Any:

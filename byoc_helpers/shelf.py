@@ -76,13 +76,18 @@ class Shelf:
             home.mkdir(parents=True, exist_ok=True)
             yield _fresh(home, stamp)
             return
-        with tempfile.TemporaryDirectory(prefix="byoc-record-") as staging:
-            folder = Path(staging) / f"{stamp}-{secrets.token_hex(3)}"  # other machines may begin in the same second
-            folder.mkdir()
-            try:
-                yield folder
-            finally:
-                self.put(partner, folder)
+        staging = Path(tempfile.mkdtemp(prefix="byoc-record-"))
+        folder = staging / f"{stamp}-{secrets.token_hex(3)}"  # other machines may begin in the same second
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            if folder.exists():
+                try:
+                    self.put(partner, folder)
+                except RecordError as error:  # what is here is the only copy
+                    raise RecordError(f"{error} The record, as far as it goes, is kept in {folder}.") from None
+            shutil.rmtree(staging)
 
     def put(self, partner: str, folder: Path) -> None:
         """Copy what is new or has changed since the last time.

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import fsspec
 import nbformat
 import pytest
 import yaml
@@ -25,8 +26,9 @@ from byoc_helpers import batch, kernels
 from byoc_helpers.audit import manifest
 from byoc_helpers.chapters import CHAPTERS, find_chapter
 from byoc_helpers.display.progress import Progress
-from byoc_helpers.exceptions import ParamsError
+from byoc_helpers.exceptions import ParamsError, RecordError
 from byoc_helpers.partners import load_all
+from byoc_helpers.shelf import Shelf
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = yaml.safe_load((ROOT / "params" / "demo.yaml").read_text("utf-8"))
@@ -103,19 +105,22 @@ def test_resuming_begins_at_the_first_chapter_not_passed(partners, tmp_path):
 
 
 def test_a_kernel_sees_its_own_partners_secrets_only(partners, tmp_path, monkeypatch):
-    """Not the key that signs its record, nor what the caller of a single partner's run hides."""
+    """Not the key that signs its record, nor what the caller of a single partner's run hides, nor what else the caller's environment holds."""
     folder = partners(2)
+    for name in ("AWS_SECRET_ACCESS_KEY", "BATCH_OF_ANOTHER_FOLDER", "HTTPS_PROXY", "BATCH_ASKED_FOR"):
+        monkeypatch.setenv(name, f"value of {name}")
+    monkeypatch.setenv("BYOC_KEEP", "BATCH_ASKED_FOR, BATCH_1")
     monkeypatch.setenv("BATCH_KEY", manifest.new_key()[0].reveal())
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
     cells = [nbformat.v4.new_code_cell("partner: str = ''", metadata={"tags": ["parameters"]}),
-             nbformat.v4.new_code_cell("import os; print(sorted(k for k in os.environ if k.startswith('BATCH_')))")]
+             nbformat.v4.new_code_cell("import os; print(sorted(k for k in os.environ if k.startswith('BATCH_') or k in ('AWS_SECRET_ACCESS_KEY', 'HTTPS_PROXY')))")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "x", "language": "python"}}),
                    notebooks / "01_precheck.ipynb")
     loaded, plan = load_all([folder]), batch.Run(tmp_path / "out", CHAPTERS[:1], notebooks=notebooks, sign="env:BATCH_KEY")
     results = [*batch.run_all(loaded, plan, jobs=2), *batch.run_all(loaded[:1], replace(plan, hidden=frozenset({"BATCH_0", "BATCH_1"})))]
     shown = [nbformat.read(Path(r.record, r.chapters[0].notebook), 4).cells[-1].outputs[0].text for r in results]
-    assert shown == ["['BATCH_0']\n", "['BATCH_1']\n", "['BATCH_0']\n"]
+    assert shown == [f"['BATCH_{n}', 'BATCH_ASKED_FOR', 'HTTPS_PROXY']\n" for n in (0, 1, 0)]
 
 
 def test_a_parameter_that_holds_a_secret_is_refused(partners):
@@ -196,6 +201,38 @@ def test_what_two_partners_cannot_share(changes, said, partners):
 # ---------------------------------------------------------------- the record, whatever happens
 
 
+def test_a_key_that_cannot_sign_leaves_no_record(partners, tmp_path, monkeypatch):
+    monkeypatch.setenv("BATCH_KEY", "no key at all, though long")
+    loaded = load_all([partners(1)])
+    for out in (tmp_path / "out", "memory://batch-no-key"):
+        result = batch.run_all(loaded, batch.Run(out, CHAPTERS[:1], sign="env:BATCH_KEY"))[0]
+        assert (result.status, result.chapters) == ("failed", ()) and "no Ed25519 private key" in result.message
+    assert not [p for p in (tmp_path / "out" / loaded[0].params.slug).iterdir() if p.is_dir()]
+
+
+def test_a_store_that_fails_leaves_the_record_here(tmp_path, monkeypatch):
+    """It is the only copy of what was done."""
+    fs = fsspec.filesystem("memory")
+    shelf, full = Shelf("memory://batch-full"), []
+
+    def pipe(path, value, **_):
+        if full:
+            raise OSError("quota exceeded")
+        full.append(path)
+
+    monkeypatch.setattr(type(fs), "pipe_file", lambda self, path, value, **more: pipe(path, value))
+    with pytest.raises(RecordError, match=r"quota exceeded.*The record, as far as it goes, is kept in (\S+)\.") as error, shelf.new("a") as folder:
+        (folder / "journal.jsonl").write_text("one call\n")
+        (folder / "01.ipynb").write_text("{}")
+    kept = Path(re.search(r"kept in (\S+)\.$", str(error.value))[1])
+    assert {f.name for f in kept.iterdir()} == {"journal.jsonl", "01.ipynb"} and kept == folder
+    full.clear()
+    monkeypatch.undo()
+    with shelf.new("a") as folder:
+        (folder / "journal.jsonl").write_text("one call\n")
+    assert not folder.parent.exists()
+
+
 def test_a_folder_that_cannot_be_written(partners, tmp_path):
     (tmp_path / "out").write_text("a file, not a folder")
     (result,) = batch.run_all(load_all([partners(1)]), batch.Run(tmp_path / "out"))
@@ -205,7 +242,7 @@ def test_a_folder_that_cannot_be_written(partners, tmp_path):
 def test_a_disk_that_fills_up_leaves_whole_notebooks(partners, tmp_path, monkeypatch):
     import papermill.iorw
 
-    left, write = iter(range(8)), papermill.iorw.LocalHandler.write
+    left, write = iter(range(3)), papermill.iorw.LocalHandler.write
 
     def filling(self, buffer, path):
         if next(left, None) is None:

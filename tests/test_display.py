@@ -57,4 +57,4 @@ def test_nothing_a_cloud_says_moves_the_cursor_or_turns_a_line():
 
 
 def test_full_width_signs_are_no_formulas_either():
-    assert Table(["a"], [["＝1+1"], ["=1"]]).csv().splitlines()[1:] == ["'＝1+1", "'=1"]
+    assert Table(["a"], [["＝1+1"], ["=1"]]).csv().splitlines()[1:] == ["\"'＝1+1\"", "\"'=1\""]

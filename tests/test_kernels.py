@@ -14,7 +14,7 @@ import papermill  # noqa: F401 - it loads the engines: ours can't be imported be
 import pytest
 from jupyter_client.manager import AsyncKernelManager
 
-from byoc_helpers import batch, kernels
+from byoc_helpers import batch, handover, kernels
 from byoc_helpers.chapters import CHAPTERS, TEARDOWN
 from byoc_helpers.engine import Kernels
 from byoc_helpers.partners import load_all
@@ -27,9 +27,9 @@ pytestmark = pytest.mark.skipif(not kernels.available(), reason="kernels can't b
 
 
 @contextlib.asynccontextmanager
-async def kernel(**launch):
+async def kernel(token=None, **launch):
     manager = AsyncKernelManager(kernel_name="python3")
-    kernels.fork_kernel(manager)
+    kernels.fork_kernel(manager, token)
     await manager.start_kernel(**launch)
     client = manager.client()
     client.start_channels()
@@ -111,6 +111,18 @@ def test_no_chapter_imports_what_the_nursery_could_have(tmp_path):
     result = batch.run_all(partners, batch.Run(tmp_path / "out", notebooks=tmp_path))[0]
     gone = batch.run_all(partners, batch.Run(tmp_path / "out", (TEARDOWN,), notebooks=tmp_path, environment={DESTROY_VARIABLE: "Late imports"}))[0]
     assert [(c.chapter, c.message) for c in (*result.chapters, *gone.chapters)] == [(c.name, "") for c in (*CHAPTERS, TEARDOWN)]
+
+
+def test_the_connection_file_is_not_written_again():
+    """Whoever started the kernel reads it just then, and would find it empty."""
+    code = ("import os; from ipykernel.kernelapp import IPKernelApp; app = IPKernelApp.instance(); file = app.abs_connection_file\n"
+            "os.utime(file, (1, 1)); app.write_connection_file(); print(os.stat(file).st_mtime, os.path.getsize(file) > 0)")
+
+    async def look():
+        async with kernel() as (_, client):
+            return await printed(client, code)
+
+    assert asyncio.run(look()) == "1.0 True"
 
 
 def test_arguments_of_others_are_read_as_a_plain_kernel_reads_them():
@@ -253,12 +265,33 @@ def test_the_sdk_is_whole_in_a_forked_kernel():
 
 
 def test_what_a_kernel_writes_past_the_notebook_is_masked(capfd):
+    """What this process knows, what the kernel left for the next one, and what looks like it."""
     remember("PastTheNotebook1")
+    code = ("import os, subprocess; from byoc_helpers import handover; handover.leave('me', 'LeftForTheNext22')\n"
+            "os.write(2, b'x PastTheNotebook1 y\\n'); print('done')\n"
+            "subprocess.run(['sh', '-c', 'echo authorization: basic U29tZWJvZHk6c2VjcmV0 LeftForTheNext22 >&2; printf \"\\\\033[2K\" >&2'])")
 
     async def write():
-        async with kernel() as (_, client):
-            await printed(client, "import os; os.write(2, b'x PastTheNotebook1 y\\n'); print('done')")
+        token = handover.memory()
+        async with kernel(token=token) as (_, client):
+            await printed(client, code)
+        os.close(token)
 
     asyncio.run(write())
     said = capfd.readouterr().err
-    assert "x ******** y" in said and "PastTheNotebook1" not in said
+    assert "x ******** y" in said and "authorization: basic ******** ********" in said
+    assert not [word for word in ("PastTheNotebook1", "LeftForTheNext22", "U29tZWJvZHk6c2VjcmV0", "\x1b") if word in said]
+
+
+def test_nothing_that_lies_in_the_callers_folder_is_imported(tmp_path):
+    """Kernels hold secrets, and the record names the version of this package."""
+    (tmp_path / "phonenumbers.py").write_text("open('was_here', 'w')")
+    (tmp_path / "byoc_helpers").mkdir()
+    (tmp_path / "byoc_helpers" / "__init__.py").write_text("open('was_here', 'w')")
+    code = ("import asyncio, papermill; from byoc_helpers.engine import Kernels\n"
+            "async def one():\n"
+            "    manager = await Kernels(1).take(); client = manager.client(); client.start_channels()\n"
+            "    await client.wait_for_ready(timeout=60); client.stop_channels(); await manager.shutdown_kernel(now=True)\n"
+            "asyncio.run(one()); print('ran')")
+    said = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
+    assert said.stdout == "ran\n" and sorted(p.name for p in tmp_path.iterdir()) == ["byoc_helpers", "phonenumbers.py"]

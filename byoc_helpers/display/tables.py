@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from ..secrets import redact
+
 MIME = "application/vnd.byoc-runbook+json"
 _KEPT = "\n\t\u200c\u200d\u00ad"  # joiners and soft hyphens are part of words in some scripts
 MARKS = {"create": "+ create", "update": "~ update", "created": "+ created", "updated": "~ updated", "unchanged": "= unchanged", True: "✔ pass", False: "✘ FAIL"}
@@ -40,9 +42,10 @@ class Table:
         return pd.DataFrame(self.rows, columns=list(self.columns))
 
     def csv(self) -> str:
-        """The rows as CSV with a header. A cell that a spreadsheet would take for a formula gets an apostrophe before it."""
+        """The rows as CSV with a header. A cell that a spreadsheet would take for a formula gets an apostrophe before it; each is in quotes,
+        so that a spreadsheet whose columns end at semicolons does not find another one inside."""
         out = io.StringIO()
-        csv.writer(out).writerows([[_harmless(str(cell)) for cell in row] for row in (self.columns, *self.rows)])
+        csv.writer(out, quoting=csv.QUOTE_ALL).writerows([[_harmless(str(cell)) for cell in row] for row in (self.columns, *self.rows)])
         return out.getvalue()
 
     def __repr__(self) -> str:
@@ -64,7 +67,7 @@ SHORT, LONG = 12, 240  # characters: a shorter cell stays in one line, of a long
 
 
 def _cell(said: str) -> str:
-    said = visible(said)
+    said = redact(visible(said))  # before it is cut
     if len(said) <= SHORT:
         return f'<td style="{_LEFT};white-space:pre">{escape(said)}</td>'
     if len(said) <= LONG:
@@ -74,7 +77,7 @@ def _cell(said: str) -> str:
 
 
 def _harmless(cell: str) -> str:
-    return f"'{cell}" if re.match(r"[=@＝＠＋－\t\r]|[+-](?![0-9]+$)", cell) else cell
+    return f"'{cell}" if re.match(r"\s*[=@＝＠＋－]|\s*[+-](?![0-9]+$)|[\t\r]", cell) else cell
 
 
 def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:

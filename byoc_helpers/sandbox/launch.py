@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from ..environment import finding
 from ..exceptions import SandboxError
 
 HOME, URL, KEY, FIXED, IDLE = (
@@ -27,11 +28,6 @@ HOME, URL, KEY, FIXED, IDLE = (
     "BYOC_SANDBOX_FIXED",
     "BYOC_SANDBOX_IDLE",
 )
-# What a server that outlives its caller takes along from its environment: not the secrets.
-_KEPT = frozenset((
-    "PATH", "HOME", "LANG", "TZ", "TMPDIR", "TEMP", "TMP", "USER", "USERNAME", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "SYSTEMROOT", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
-))
-_KEPT_PREFIXES = ("LC_", "PYTHON", "XDG_", "BYOC_SANDBOX_")
 START_SECONDS = 30.0
 IDLE_SECONDS = 1800.0
 
@@ -179,7 +175,7 @@ def find(home: Path, *, any_mode: bool = False) -> Sandbox | None:
 
 def _start(home: Path) -> Sandbox:
     root = str(Path(__file__).resolve().parents[2])
-    env = {k: v for k, v in os.environ.items() if k.upper() in _KEPT or k.startswith(_KEPT_PREFIXES)}
+    env = finding(os.environ)
     env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     command = [sys.executable, "-m", "byoc_helpers.sandbox", "serve", "--port", "0", "--home", str(home)]
     command += ["--idle", os.environ.get(IDLE, str(IDLE_SECONDS)), *(["--fixed"] if _fixed() else [])]

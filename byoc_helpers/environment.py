@@ -1,0 +1,29 @@
+"""What of its environment a process hands on to those it starts: what finding things takes, never what may hold a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+KEEP = "BYOC_KEEP"  # names of further variables for the kernels of a batch, with commas: a keychain's own, for example
+_FINDING = frozenset((
+    "PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "USER", "LOGNAME", "USERNAME", "USERPROFILE", "LOCALAPPDATA", "APPDATA",
+    "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "PROGRAMDATA", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR",
+))
+_FINDING_PREFIXES = ("LC_", "PYTHON", "XDG_", "BYOC_SANDBOX_")
+_KERNEL = frozenset((
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "TWILIO_EDGE", "TWILIO_REGION", "BYOC_JOURNAL", "NO_COLOR", "TERM", "COLUMNS", "SHELL",
+    "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "GNOME_KEYRING_CONTROL",  # how a keychain is reached
+))
+_KERNEL_PREFIXES = ("IPYTHON", "JUPYTER", "PYDEVD_", "OMP_", "MKL_", "OPENBLAS_")
+
+
+def finding(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a server or a process that kernels are forked from gets: where Python, files and certificates are, and the language."""
+    return {k: v for k, v in environment.items() if k.upper() in _FINDING or k.startswith(_FINDING_PREFIXES)}
+
+
+def of_kernel(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a kernel of a batch gets beside its partner's own secrets: also proxies, the way to a keychain, and what `BYOC_KEEP` names."""
+    asked = {name.strip() for name in environment.get(KEEP, "").split(",")}
+    return finding(environment) | {
+        k: v for k, v in environment.items() if k.upper() in _KERNEL or k in asked or k.startswith((*_KERNEL_PREFIXES, "JPY_"))}

@@ -134,7 +134,8 @@ def main() -> None:
             each = timed(ours, many, folder / "runs", options.jobs) / options.partners
             rows.append((f"{options.partners} partners, per partner", f"{loop:.2f} s", f"{each:.2f} s", f"{loop / each:.1f}×"))
 
-            for count, jobs in ((os.cpu_count() or 1, os.cpu_count() or 1), (options.partners, options.jobs)):
+            count = options.partners
+            for jobs in sorted({os.cpu_count() or 1, options.jobs}):
                 delayed = write(folder / f"e{count}x{jobs}", f"slow{count}x{jobs}x", count)
                 box.faults([{"kind": "delay", "seconds": 0.05}])
                 before = spent()

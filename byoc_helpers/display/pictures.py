@@ -244,7 +244,7 @@ def _picture(root: ET.Element, words: Iterable[str]) -> Picture:
 
 def _clean(said: str) -> str:
     """Without the control characters that XML has no room for."""
-    if said.isprintable():
+    if said.replace("\n", "").isprintable():
         return said
     return "".join(c for c in said if c in "\n\t" or (c.isprintable() or c == "\u00a0" or c == "\u202f"))
 

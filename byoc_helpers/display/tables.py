@@ -92,7 +92,7 @@ def visible(value: Any) -> Any:
     if value is None or hasattr(value, "__html__") or isinstance(value, (bool, int, float)):
         return value
     said = str(value).replace("\r\n", "\n")
-    if said.isascii() and said.isprintable():
+    if said.replace("\n", "").isprintable():
         return said
     return "".join(c if c in _KEPT or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\ufffd" for c in said)
 

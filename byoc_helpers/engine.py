@@ -71,18 +71,13 @@ class Kernels:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._ahead is not None:
-            manager, self._ahead = self._ahead, None
-            try:
+        try:
+            if self._ahead is not None:
+                manager, self._ahead = self._ahead, None
                 asyncio.run(manager.shutdown_kernel(now=True))
-            finally:
-                self._close()
-        else:
-            self._close()
-
-    def _close(self) -> None:
-        if self._token is not None:
-            os.close(self._token)
+        finally:
+            if self._token is not None:
+                os.close(self._token)
 
     async def take(self) -> Any:
         """A kernel manager for the next notebook, its kernel started."""

@@ -11,10 +11,10 @@ _FINDING = frozenset((
 ))
 _FINDING_PREFIXES = ("LC_", "PYTHON", "XDG_", "BYOC_SANDBOX_")
 _KERNEL = frozenset((
-    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "TWILIO_EDGE", "TWILIO_REGION", "BYOC_JOURNAL", "NO_COLOR", "TERM", "COLUMNS", "SHELL",
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "TWILIO_EDGE", "TWILIO_REGION", "NO_COLOR", "TERM", "COLUMNS", "SHELL",
     "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "GNOME_KEYRING_CONTROL",  # how a keychain is reached
 ))
-_KERNEL_PREFIXES = ("IPYTHON", "JUPYTER", "PYDEVD_", "OMP_", "MKL_", "OPENBLAS_")
+_KERNEL_PREFIXES = ("IPYTHON", "JUPYTER", "PYDEVD_", "JPY_", "OMP_", "MKL_", "OPENBLAS_")
 
 
 def finding(environment: Mapping[str, str]) -> dict[str, str]:
@@ -26,4 +26,4 @@ def of_kernel(environment: Mapping[str, str]) -> dict[str, str]:
     """What a kernel of a batch gets beside its partner's own secrets: also proxies, the way to a keychain, and what `BYOC_KEEP` names."""
     asked = {name.strip() for name in environment.get(KEEP, "").split(",")}
     return finding(environment) | {
-        k: v for k, v in environment.items() if k.upper() in _KERNEL or k in asked or k.startswith((*_KERNEL_PREFIXES, "JPY_"))}
+        k: v for k, v in environment.items() if k.upper() in _KERNEL or k in asked or k.startswith(_KERNEL_PREFIXES)}

@@ -51,7 +51,7 @@ def available() -> bool:
 def fork_kernel(manager: Any, token: int | None = None) -> None:
     """Let this kernel manager fork its kernel, where that is possible; otherwise leave it as it is.
 
-    `token`: memory that the kernel shares with the others of its run (`clouds.handover`).
+    `token`: memory that the kernel shares with the others of its run (`handover`).
     """
     spec = manager.kernel_spec
     if not available() or "ipykernel_launcher" not in spec.argv or "kernel_provisioner" in spec.metadata:

@@ -29,7 +29,6 @@ from .resources import (
     credential_list,
     did_pool,
     ip_acl,
-    origination_url,
     sip_trunk,
     site,
     trunk_number,
@@ -168,12 +167,12 @@ def _twilio_trunk(ctx: Context) -> TwilioTrunk | None:
     if trunk is None:
         return None
     ctx.ahead(lambda: sip_trunk.attached(ctx, trunk, "ip_access_control_lists"), lambda: sip_trunk.attached(ctx, trunk, "credentials_lists"),
-              lambda: origination_url.read(ctx, trunk))
+              lambda: sip_trunk.urls(ctx, trunk))
     acls, credentials = sip_trunk.attached(ctx, trunk, "ip_access_control_lists"), sip_trunk.attached(ctx, trunk, "credentials_lists")
     ctx.ahead(*(partial(ip_acl.addresses, ctx, a.sid) for a in acls), *(partial(credential_list.users, ctx, c.sid) for c in credentials))
     return TwilioTrunk(
         trunk.sid, (trunk.domain_name or "").lower(), bool(trunk.secure),
-        tuple(OriginationUrl(u.sip_url, bool(u.enabled), u.priority, u.weight) for u in origination_url.read(ctx, trunk)),
+        tuple(OriginationUrl(u.sip_url, bool(u.enabled), u.priority, u.weight) for u in sip_trunk.urls(ctx, trunk)),
         tuple(address for a in acls for address in ip_acl.addresses(ctx, a.sid)) if acls else None,
         tuple(user for c in credentials for user in credential_list.users(ctx, c.sid)) if credentials else None,
     )

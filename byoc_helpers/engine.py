@@ -16,6 +16,7 @@ import logging
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,7 +32,7 @@ from papermill.log import logger
 
 from . import handover
 from .kernels import available as forkable
-from .kernels import fork_kernel
+from .kernels import fork_kernel, forks, pass_on_words
 from .secrets import redact
 
 SAVE_EVERY, GRACE = 1.0, 10.0  # seconds
@@ -94,8 +95,12 @@ class Kernels:
 
     async def _start(self) -> Any:
         manager = _manager(self.NAME, self._token)
-        await manager.start_kernel(extra_arguments=["--HistoryManager.hist_file=:memory:"],
-                                   **({"env": self._environment} if self._environment else {}))
+        launch: dict[str, Any] = {"env": self._environment} if self._environment else {}
+        if not forks(manager):
+            launch["stderr"] = subprocess.PIPE
+        await manager.start_kernel(extra_arguments=["--HistoryManager.hist_file=:memory:"], **launch)
+        if not forks(manager):
+            pass_on_words(manager.provisioner.process.stderr)
         return manager
 
 
@@ -173,6 +178,8 @@ def _saving_now_and_then(nb_man: Any, saved_to: str | None) -> Iterator[None]:
     def seldom(**kwargs: Any) -> None:
         nonlocal last
         if time.monotonic() - last >= SAVE_EVERY:
+            for cell in nb_man.nb.cells:  # one that broke off has not been masked yet
+                _mask(cell)
             really()
             last = time.monotonic()
 

@@ -31,7 +31,7 @@ import time
 import traceback
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
@@ -123,18 +123,33 @@ class ForkProvisioner(LocalProvisioner):
         if not restart:
             if not self._words.closed:
                 self._words.seek(0)  # what a library or a dying kernel wrote past the notebook
-                sys.stderr.write(self._fit(self._words.read().decode("utf-8", "replace")))
+                if self.token is not None and (token := handover.left(fd=self.token)):
+                    remember(token)  # which the kernel alone knew to be secret
+                sys.stderr.write(_fit(self._words.read()))
                 self._words.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-    def _fit(self, words: str) -> str:
-        """A kernel's words as others may see them: what it alone knew to be secret is looked for, too."""
-        from .display.tables import visible
+def forks(manager: Any) -> bool:
+    """Will this kernel manager fork its kernel?"""
+    return isinstance(manager.provisioner, ForkProvisioner)
 
-        if self.token is not None and (token := handover.left(fd=self.token)):
-            remember(token)
-        return visible(re.sub(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}", r"\1 ********", redact(words)))
+
+def pass_on_words(stream: IO[bytes]) -> None:
+    """Write what a plain kernel says past its notebook to standard error, as it may be seen, line by line until it ends."""
+    def listen() -> None:
+        with stream:
+            for line in stream:
+                sys.stderr.write(_fit(line))
+
+    threading.Thread(target=listen, name="words of a kernel", daemon=True).start()
+
+
+def _fit(words: bytes) -> str:
+    """A kernel's words as others may see them."""
+    from .display.tables import visible
+
+    return visible(re.sub(r"(?i)\b(bearer|basic) +[\w.~+/=-]{8,}", r"\1 ********", redact(words.decode("utf-8", "replace"))))
 
 
 class _Child:
@@ -188,7 +203,7 @@ class _Nursery:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(self.folder / "nursery"))
         listener.listen(128)
-        kept = environment.finding(os.environ) | {k: v for k, v in os.environ.items() if k.startswith(("IPYTHON", "JUPYTER", "PYDEVD_"))}
+        kept = environment.finding(os.environ)
         # This very package, and nothing that lies in the folder somebody happens to be in (-P).
         kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self.process = subprocess.Popen(

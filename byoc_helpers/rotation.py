@@ -15,7 +15,6 @@ so each wait is followed by `SETTLE` seconds. Broken off anywhere, the same comm
 
 from __future__ import annotations
 
-import hashlib
 import secrets as randomness
 import string
 import time
@@ -27,7 +26,6 @@ from .resources.base import Context, Found
 from .secrets import Secret
 
 SETTLE = {"sandbox": 0.0, "live": 60.0}  # seconds; an assumption, no vendor gives a figure
-NEXT, LONGEST = "-rotating", 32
 WAIT = {"sandbox": 30.0, "live": 300.0}
 
 
@@ -51,7 +49,7 @@ def prepare(ctx: Context) -> tuple[Found, str]:
     used = trunk.fields[byoc_trunk.USER]
     if user not in users.fields["users"]:
         raise NotYet(f'The credential list "{users.name}" has no user {user}: run chapter 03 first.')
-    if used not in (user, _second(user)):
+    if used not in (user, credential_list.second(user)):
         raise Refused(f'The BYOC trunk "{trunk.name}" signs in as {used}, the params say {user}. Nothing was changed. '
                       "Run chapter 04 first, or mend digest_username.")
     own = ctx.params.termination_uri.lower()
@@ -60,12 +58,6 @@ def prepare(ctx: Context) -> tuple[Found, str]:
         raise Refused(f'The credential list "{users.name}" also serves {", ".join(others)}: whoever signs in there as {user} would be '
                       "locked out. Nothing was changed. Give this partner a list of its own first.")
     return users, used
-
-
-def _second(user: str) -> str:
-    """Another name, of no more than the 32 characters that a Twilio user may have."""
-    short = user if len(user) <= LONGEST - len(NEXT) else f"{user[:LONGEST - len(NEXT) - 5]}-{hashlib.sha256(user.encode()).hexdigest()[:4]}"
-    return short + NEXT
 
 
 def rotate(ctx: Context, new: Secret) -> list[str]:
@@ -77,7 +69,7 @@ def rotate(ctx: Context, new: Secret) -> list[str]:
     """
     users, used = prepare(ctx)
     user = ctx.params.digest_username
-    second = _second(user)
+    second = credential_list.second(user)
     done, credentials = [], users.raw.credentials
     if used == user:
         held = {c.username: c for c in credentials.list(page_size=100)}

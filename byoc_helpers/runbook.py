@@ -652,7 +652,7 @@ class Runbook:
         if obstacles:
             raise CheckFailed("\n".join(obstacles))
         left = sum(r.plan.action == "leave" for r in self._removed)
-        return "Nothing that the runbook made is left." + (f" {left} objects that it did not make, or was told to keep, stay." if left else "")
+        return "Nothing that the runbook made is left." + (f" What stays ({left}) it was told to keep, or can't tell that it made: see the list." if left else "")
 
     # ------------------------------------------------------------ chapter 07
 

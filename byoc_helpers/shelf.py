@@ -6,6 +6,7 @@ address what is new or has changed, the manifest last, so that what it names is 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import secrets
@@ -81,13 +82,23 @@ class Shelf:
         folder.mkdir()
         try:
             yield folder
-        finally:
-            if folder.exists():
-                try:
-                    self.put(partner, folder)
-                except RecordError as error:  # what is here is the only copy
-                    raise RecordError(f"{error} The record, as far as it goes, is kept in {folder}.") from None
-            shutil.rmtree(staging)
+        except (KeyboardInterrupt, SystemExit):
+            with contextlib.suppress(RecordError):
+                self._last_put(partner, folder)
+            raise
+        except BaseException:
+            self._last_put(partner, folder)
+            raise
+        self._last_put(partner, folder)
+
+    def _last_put(self, partner: str, folder: Path) -> None:
+        """Copy what there is; what the store takes not is kept here, for it is the only copy."""
+        if folder.exists():
+            try:
+                self.put(partner, folder)
+            except RecordError as error:
+                raise RecordError(f"{error} The record, as far as it goes, is kept in {folder}.") from None
+        shutil.rmtree(folder.parent)
 
     def put(self, partner: str, folder: Path) -> None:
         """Copy what is new or has changed since the last time.

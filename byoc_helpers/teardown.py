@@ -82,7 +82,7 @@ def _told(ctx: Context, kind: Kind, want: Desired) -> Removal | None:
     """As `_consider`; what can't be read is an obstacle."""
     try:
         return _consider(ctx, kind, want)
-    except CloudError as error:
+    except (CloudError, ParamsError, SecretError) as error:
         return _unreadable(kind, want.name, error)
 
 
@@ -185,6 +185,6 @@ def _remove(ctx: Context, removal: Removal) -> Removal:
     except DeadlineExceeded:
         said = str(troubles[-1]) if troubles else "It was deleted, and still shows."
         return replace(removal, obstacle=f"{said} Run the teardown again later.")
-    except CloudError as error:
+    except (CloudError, CheckFailed, NotYet, ParamsError, Refused, SecretError) as error:
         return replace(removal, obstacle=_obstacle(error))
     return last if last.plan.action == "leave" and not done else replace(removal, done=True)  # somebody uses it by now

@@ -201,6 +201,31 @@ def test_what_two_partners_cannot_share(changes, said, partners):
 # ---------------------------------------------------------------- the record, whatever happens
 
 
+def test_plain_kernels_import_nothing_from_here_and_their_words_are_masked(partners, tmp_path, monkeypatch, capfd):
+    """Where forking isn't offered."""
+    monkeypatch.setattr(kernels, "available", lambda: False)
+    importlib.import_module("papermill")
+    monkeypatch.setattr("byoc_helpers.engine.forkable", lambda: False)
+    here, notebooks = tmp_path / "here", tmp_path / "notebooks"
+    here.mkdir()
+    notebooks.mkdir()
+    for name in ("phonenumbers.py", "pandas.py"):
+        (here / name).write_text("open('was_here', 'w')")
+    monkeypatch.chdir(here)
+    cells = [nbformat.v4.new_code_cell("partner: str = ''", metadata={"tags": ["parameters"]}),
+             nbformat.v4.new_code_cell("import os, byoc_helpers, phonenumbers, pandas\n"
+                                       f"os.write(2, ('x ' + os.environ['BATCH_0'] + ' Authorization: Bearer {'abc' * 9}\\n').encode())")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "x", "language": "python"}}),
+                   notebooks / "01_precheck.ipynb")
+    (result,) = batch.run_all(load_all([partners(1)]), batch.Run(tmp_path / "out", CHAPTERS[:1], notebooks=notebooks))
+    assert (result.status, result.chapters[0].message) == ("passed", "") and {p.name for p in here.iterdir()} == {"phonenumbers.py", "pandas.py"}
+    deadline, said = time.monotonic() + 20, ""
+    while "Authorization" not in said and time.monotonic() < deadline:
+        time.sleep(0.05)
+        said += capfd.readouterr().err
+    assert "x ******** Authorization: Bearer ********" in said and password(0) not in said
+
+
 def test_a_key_that_cannot_sign_leaves_no_record(partners, tmp_path, monkeypatch):
     monkeypatch.setenv("BATCH_KEY", "no key at all, though long")
     loaded = load_all([partners(1)])

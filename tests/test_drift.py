@@ -187,7 +187,7 @@ def test_what_somebody_else_made_is_taken_over_only_with_adopt(name, org):
     found = kind.find(chapter("99", org)._ctx, want)
     assert found.marked == "adopted" and drift(org) == set()
     text = found.raw.notes if kind is location else found.raw.description
-    assert text == f"by hand Adopted by BYOC Runbook for {org.partner}."
+    assert text == f'by hand Adopted by BYOC Runbook for "{org.partner}".'
 
 
 @pytest.mark.parametrize("adopt", [True, False])

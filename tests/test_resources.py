@@ -113,14 +113,14 @@ def test_a_site_of_our_name_that_we_did_not_make(partner):
     with pytest.raises(Refused, match="was not made by this runbook, and differs in time_zone"):
         do(partner(time_zone="Europe/London"), "02")
     assert ("Genesys Cloud site", "updated") in actions(do(partner(time_zone="Europe/London", adopt=True), "02"))
-    assert telephony.get_telephony_providers_edges_site(entity.id).description == f"made by hand Adopted by BYOC Runbook for {params.partner}."
+    assert telephony.get_telephony_providers_edges_site(entity.id).description == f"made by hand Adopted by BYOC Runbook for \"{params.partner}\"."
 
 
 def test_another_partners_trunk_in_the_same_org_is_a_strangers(partner):
     params = partner()
     run = do(params, "02", "03", "04")
     base = run.outcomes[0].found.raw
-    base.description = "Made by BYOC Runbook for Somebody Else."
+    base.description = 'Made by BYOC Runbook for "Somebody Else".'
     run.clouds.genesys.telephony.put_telephony_providers_edges_trunkbasesetting(base.id, base)
     with pytest.raises(Refused, match="was not made by this runbook"):
         do(partner(caller_name="Mine"), "04")

@@ -109,8 +109,8 @@ def test_nothing_is_touched_where_it_would_lock_somebody_out(built):
 
 @pytest.mark.parametrize("user", ["u", "u-rotating", "pctrunkuser-partner-abc-xyz-next", "x" * 32, "x" * 22 + "-rotating", "x" * 23 + "-rotating"])
 def test_the_second_user_is_never_the_first(user):
-    second = rotation._second(user)
-    assert second != user and len(second) <= 32 and second.endswith("-rotating") and second != rotation._second(user[:-1] + "y")
+    second = credential_list.second(user)
+    assert second != user and len(second) <= 32 and second.endswith("-rotating") and second != credential_list.second(user[:-1] + "y")
 
 
 def test_before_the_chapters_there_is_nothing_to_rotate():

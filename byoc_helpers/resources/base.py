@@ -7,7 +7,8 @@ put it in the chapter that owns it (chapters.py), and the plan, the tables and t
 from __future__ import annotations
 
 import contextlib
-import re
+import datetime as dt
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,8 @@ from ..exceptions import NotYet, RunbookError
 from ..params import Params
 
 MARK = "Made by BYOC Runbook"
+SOON = dt.timedelta(minutes=10)  # between what chapter 03 makes one after the other, in seconds
+TRUNK_MADE = "when the runbook made the Twilio trunk"  # a key of `Context.known`
 FRESH = 10.0  # seconds for which a run without people takes what it read for true
 AT_ONCE = 8  # calls under way at the same time, at most; both clouds' clients keep nothing of a call, so threads can share them
 T = TypeVar("T")
@@ -128,6 +131,7 @@ class Context:
 
     def __init__(self, params: Params, clouds: Clouds):
         self.params, self.clouds = params, clouds
+        self.known: dict[Any, Any] = {}  # what stays true whatever is written: who made an object
         self._asking: dict[Any, threading.RLock] = {}
         self._here = threading.local()
         self.forget()
@@ -135,7 +139,7 @@ class Context:
     @property
     def mark(self) -> str:
         """Goes into the description of what we make."""
-        return f"{MARK} for {self.params.partner}."
+        return f"{MARK} for {_quoted(self.params.partner)}."
 
     def once(self, key: Any, read: Callable[[], T]) -> T:
         """The answer of `read`, asked once until something is written."""
@@ -211,14 +215,14 @@ class Context:
 
 def mark_of(ctx: Context, text: str | None) -> Literal["made", "adopted", False]:
     """Is this description of an object that we made, or took over, for this very partner?"""
-    if _says(text, ctx.mark):
+    if ctx.mark in (text or ""):
         return "made"
-    return "adopted" if _says(text, _adoption(ctx)) else False
+    return "adopted" if _adoption(ctx) in (text or "") else False
 
 
-def _says(text: str | None, mark: str) -> bool:
-    """Does the mark end there, or go on as ours do? "for Acme." also begins what stands for a partner named Acme.com."""
-    return bool(re.search(rf"{re.escape(mark)}(\Z|\n| It was: | \[)", (text or "").rstrip()))
+def _quoted(partner: str) -> str:
+    """So that no name is the beginning of another one."""
+    return json.dumps(partner, ensure_ascii=False)
 
 
 def adopted(ctx: Context, text: str | None) -> str:
@@ -227,7 +231,7 @@ def adopted(ctx: Context, text: str | None) -> str:
 
 
 def _adoption(ctx: Context) -> str:
-    return f"Adopted by BYOC Runbook for {ctx.params.partner}."
+    return f"Adopted by BYOC Runbook for {_quoted(ctx.params.partner)}."
 
 
 def refs(entities: Iterable[Any] | None) -> tuple[str, ...]:

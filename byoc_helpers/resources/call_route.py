@@ -24,6 +24,10 @@ def desired(ctx: Context) -> list[Desired]:
     return [Desired(name, {"dnis": AtLeast(i.number for i in items), "flow": items[-1].flow}) for name, items in routes.items()]
 
 
+def standing(ctx: Context) -> list[Desired]:
+    return [Desired(want.name, {"dnis": want.fields["dnis"]}) for want in desired(ctx)]
+
+
 def _flow(ctx: Context, name: str) -> Any:
     found = ctx.once(("flow", name), lambda: [
         f for f in pages(ctx.clouds.genesys.architect.get_flows, type=["inboundcall"], name=name) if f.name == name and not f.deleted])
@@ -42,9 +46,9 @@ def find(ctx: Context, want: Desired) -> Found | None:
     if entity is None:
         return None
     flow = entity.open_hours_flow
-    wanted = _flow(ctx, want.fields["flow"])
+    wanted = _flow(ctx, want.fields["flow"]) if "flow" in want.fields else None
     fields = {"dnis": tuple(entity.dnis or ()),
-              "flow": None if flow is None else wanted.name if flow.id == wanted.id else flow.name or flow.id}
+              "flow": None if flow is None else wanted.name if wanted and flow.id == wanted.id else flow.name or flow.id}
     return Found(entity.id, entity.name, fields, mark_of(ctx, entity.description), entity)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from ..exceptions import NotFound
@@ -38,6 +39,17 @@ def addresses(ctx: Context, sid: str) -> tuple[str, ...]:
 def ours(ctx: Context, sid: str) -> list[Any]:
     """The entries of this list that the runbook made, as the SDK's instances."""
     return [e for e in _entries(ctx, sid) if e.friendly_name.startswith(_LABEL)]
+
+
+def made(ctx: Context, sid: str) -> bool:
+    """Did the runbook make this list? Then all that is in it is its own."""
+    return len(ours(ctx, sid)) == len(_entries(ctx, sid))
+
+
+def entered_since(ctx: Context) -> dt.datetime | None:
+    """When the runbook first entered an address in the params' list: what it made has no room for a mark, but is younger. None: it never did."""
+    found = find(ctx, standing(ctx)[0])
+    return min((e.date_created for e in ours(ctx, found.id) if e.date_created), default=None) if found else None
 
 
 def name(params: Params) -> str:
@@ -85,10 +97,10 @@ def removal(ctx: Context, want: Desired, found: Found) -> Removable:
 
     if attached := staying_with(ctx, "ip_access_control_lists", found.id):
         return Removable("leave", f"in use by {', '.join(attached)}")
-    made, held = len(ours(ctx, found.id)), len(found.fields["addresses"])
-    if made == held:
+    entered, held = len(ours(ctx, found.id)), len(found.fields["addresses"])
+    if made(ctx, found.id):
         return Removable("delete")
-    return Removable("take out", f"{made} addresses; {held - made} that somebody else entered stay") if made else Removable(
+    return Removable("take out", f"{entered} addresses; {held - entered} that somebody else entered stay") if entered else Removable(
         "leave", "its addresses were not entered by the runbook")
 
 

@@ -24,36 +24,27 @@ def desired(ctx: Context) -> list[Desired]:
     return [Desired(url, {"sip_url": url, "enabled": True})]
 
 
-def read(ctx: Context, trunk: Any) -> list[Any]:
-    """The origination URLs of a Twilio trunk, which is the SDK's instance."""
-    return ctx.once(("urls", trunk.sid), lambda: trunk.origination_urls.list(page_size=100))
-
-
 def find(ctx: Context, want: Desired) -> Found | None:
     trunk = ctx.require(sip_trunk)
-    urls = read(ctx, trunk.raw)
+    urls = sip_trunk.urls(ctx, trunk.raw)
     entity = _ours(ctx, want, urls)
     if entity is None:
         return None
     fields = {"sip_url": want.name if entity.sip_url.lower() == want.name.lower() else entity.sip_url,
               "others": tuple(u.sip_url for u in urls if u.sid != entity.sid), "enabled": entity.enabled, "priority": entity.priority, "weight": entity.weight}
-    return Found(entity.sid, want.name, fields, "made" if entity.friendly_name == _label(ctx) else False, entity)
+    return Found(entity.sid, want.name, fields, "made" if entity.friendly_name == sip_trunk.url_label(ctx) else False, entity)
 
 
 def _ours(ctx: Context, want: Desired, urls: list[Any]) -> Any | None:
     """The very URL, or the one we made for this host with another port or transport, which is then changed, not doubled."""
     exact = (u for u in urls if u.sip_url.lower() == want.name.lower())
-    same_host = (u for u in urls if u.friendly_name == _label(ctx) and sip_trunk.sip_host(u.sip_url) == sip_trunk.sip_host(want.name))
+    same_host = (u for u in urls if u.friendly_name == sip_trunk.url_label(ctx) and sip_trunk.sip_host(u.sip_url) == sip_trunk.sip_host(want.name))
     return next(exact, None) or next(same_host, None)
 
 
 def create(ctx: Context, want: Desired) -> None:
     ctx.require(sip_trunk).raw.origination_urls.create(
-        friendly_name=_label(ctx), sip_url=want.name, enabled=True, priority=10, weight=10)
-
-
-def _label(ctx: Context) -> str:
-    return f"Genesys Cloud {ctx.params.identifier}"[:64]
+        friendly_name=sip_trunk.url_label(ctx), sip_url=want.name, enabled=True, priority=10, weight=10)
 
 
 def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ..exceptions import NotFound, Refused
 from ..params import Params
 from . import credential_list, ip_acl
-from .base import AtLeast, Context, Desired, Found, Removable, Setting
+from .base import SOON, TRUNK_MADE, AtLeast, Context, Desired, Found, Removable, Setting
 
 Lists = Literal["ip_access_control_lists", "credentials_lists"]
 KIND, SIDE, CHAPTER = "Twilio SIP trunk", "Twilio", "03"
@@ -105,41 +105,79 @@ def _attach(ctx: Context, entity: Any, changed: frozenset[str]) -> None:
         entity.credentials_lists.create(credential_list_sid=ctx.require(credential_list).id)
 
 
+def urls(ctx: Context, trunk: Any) -> list[Any]:
+    """The origination URLs of a trunk, which is the SDK's instance."""
+    return ctx.once(("urls", trunk.sid), lambda: trunk.origination_urls.list(page_size=100))
+
+
+def url_label(ctx: Context) -> str:
+    """The name that the runbook gives its origination URL."""
+    return f"Genesys Cloud {ctx.params.identifier}"[:64]
+
+
+def made(ctx: Context, trunk: Any) -> bool:
+    """Did the runbook make this trunk? It has no room for a mark, but its origination URL has, and the addresses entered before it was made.
+
+    A trunk that was there before is older than both; one whose URL for the params' host has another name was set up by hand.
+    """
+    def judged() -> bool:
+        own = [u for u in urls(ctx, trunk) if sip_host(u.sip_url) == ctx.params.inbound_fqdn.lower()]
+        labelled = [u for u in own if u.friendly_name == url_label(ctx)]
+        if own and not labelled:
+            return False
+        soon = any(u.date_created - trunk.date_created <= SOON for u in labelled)
+        entered = ip_acl.entered_since(ctx)
+        if entered is None:  # the list was complete, and says nothing
+            return soon
+        # It may be another partner's list, too: what may have been taken over needs both.
+        return entered <= trunk.date_created and (soon or not ctx.params.adopt)
+
+    key = ("made", trunk.sid)
+    if key not in ctx.known:
+        ctx.known[key] = judged()
+        if ctx.known[key]:
+            ctx.known[TRUNK_MADE] = trunk.date_created
+    return bool(ctx.known[key])
+
+
 def removal(ctx: Context, want: Desired, found: Found) -> Removable:
     p, trunk = ctx.params, found.raw
-    acl = ip_acl.find(ctx, ip_acl.standing(ctx)[0])
-    if acl is None or not ip_acl.ours(ctx, acl.id):  # made before the trunk, and the one place with room for a mark
-        return Removable("leave", f"the runbook entered nothing in {p.ip_acl_name}, so somebody else made this trunk")
     ours = {p.ip_acl_name, p.credential_list_name}
     held = {*found.fields["ip_acls"], *found.fields["credential_lists"]}
+    if not made(ctx, trunk):
+        lists = sorted({e.friendly_name for e in _our_lists(ctx, trunk)})
+        return Removable("take out", f"{', '.join(lists)}; the trunk was there before, and stays") if lists else Removable(
+            "leave", "it can't be told that the runbook made it. If it did, delete it in the Twilio Console")
     strangers = sorted(held - ours)
     strangers += [n.phone_number for n in trunk.phone_numbers.list(page_size=100) if n.phone_number not in p.phone_numbers]
-    strangers += [u.sip_url for u in trunk.origination_urls.list(page_size=100) if sip_host(u.sip_url) != p.inbound_fqdn.lower()]
+    strangers += [u.sip_url for u in urls(ctx, trunk) if sip_host(u.sip_url) != p.inbound_fqdn.lower()]
     if strangers:
         return Removable("leave", f"it also has {', '.join(strangers)}, which is not from the params")
-    if why := _kept(p):
-        lists = ", ".join(sorted(held & ours))
-        return Removable("take out", f"{lists}; the trunk stays, empty, and keeps {want.name} ({why})") if lists else Removable(
-            "leave", f"{why}: stays, empty, and keeps {want.name}")
+    if p.keep_domain:
+        lists = sorted(held & ours)
+        return Removable("take out", f"{', '.join(lists)}; the trunk stays, empty, and keeps {want.name}") if lists else Removable(
+            "leave", f"keep_domain: stays, empty, and keeps {want.name}")
     return Removable("delete", f"Twilio keeps {want.name} reserved for up to 30 days: nobody can have it until then. "
                      "keep_domain: true empties the trunk and leaves it")
 
 
-def _kept(params: Params) -> str:
-    """Why the trunk stays when all else goes; a trunk has no room for a mark, so one that was taken over looks like one that was made."""
-    return "keep_domain" if params.keep_domain else "adopt: it may have been there before" if params.adopt else ""
+def _our_lists(ctx: Context, trunk: Any) -> list[Any]:
+    """The lists of a trunk, as attached to it, that the runbook made; of a trunk that it made, those of the params' names."""
+    p = ctx.params
+    acls = [a for a in attached(ctx, trunk, "ip_access_control_lists") if a.friendly_name == p.ip_acl_name]
+    users = [c for c in attached(ctx, trunk, "credentials_lists") if c.friendly_name == p.credential_list_name]
+    if made(ctx, trunk):
+        return [*acls, *users]
+    lists = ctx.clouds.twilio.sip.credential_lists
+    return [*(a for a in acls if ip_acl.made(ctx, a.sid)), *(c for c in users if credential_list.made(ctx, lists(c.sid).fetch()))]
 
 
 def remove(ctx: Context, want: Desired, found: Found) -> None:
-    if not _kept(ctx.params):
+    if made(ctx, found.raw) and not ctx.params.keep_domain:
         found.raw.delete()
         return
-    for acl in found.raw.ip_access_control_lists.list(page_size=100):
-        if acl.friendly_name == ctx.params.ip_acl_name:
-            acl.delete()
-    for users in found.raw.credentials_lists.list(page_size=100):
-        if users.friendly_name == ctx.params.credential_list_name:
-            users.delete()
+    for entry in _our_lists(ctx, found.raw):
+        entry.delete()
 
 
 def staying_with(ctx: Context, lists: Lists, sid: str) -> list[str]:
@@ -147,7 +185,8 @@ def staying_with(ctx: Context, lists: Lists, sid: str) -> list[str]:
     own = desired(ctx)[0]
     domains = attached_to(ctx, lists, sid)
     found = find(ctx, own) if own.name.lower() in map(str.lower, domains) else None
-    goes = found is not None and found.marked is not False and removal(ctx, own, found).action != "leave"
+    action = removal(ctx, own, found).action if found and found.marked is not False else "leave"
+    goes = action == "delete" or (found and action == "take out" and sid in {entry.sid for entry in _our_lists(ctx, found.raw)})
     return [d for d in domains if not (goes and d.lower() == own.name.lower())]
 
 

@@ -60,6 +60,8 @@ def update(ctx: Context, want: Desired, found: Found, changed: frozenset[str]) -
 def removal(ctx: Context, want: Desired, found: Found) -> Removable:
     if found.fields["trunk"] != want.fields["trunk"]:
         return Removable("leave", f"is on another trunk ({found.fields['trunk']})")
+    if not sip_trunk.made(ctx, ctx.require(sip_trunk).raw):
+        return Removable("leave", "it can't be told that the runbook made its trunk")
     return Removable("take out", "taken off the trunk; the number stays yours, and is paid for, until you release it")
 
 

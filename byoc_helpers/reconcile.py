@@ -67,6 +67,7 @@ class Outcome:
     action: Action
     differences: tuple[Difference, ...] = ()
     note: str = ""
+    effects: tuple[tuple[str, str, str], ...] = ()  # as of a `Change`, once done
 
 
 def plan(ctx: Context, kind: Kind, want: Desired) -> Change:
@@ -135,8 +136,9 @@ def apply(ctx: Context, kind: Kind, want: Desired, allow: Callable[[Change], Non
                 raise Refused(f'The {kind.KIND} "{want.name}" is being changed by somebody else ({", ".join(sorted(moved))}) '
                               "at the same time. Agree with them, then run again.")
         _refuse_strangers(ctx, change)
+        change = _with_effects(ctx, change)
         if allow is not None:
-            allow(_with_effects(ctx, change))
+            allow(change)
         first, before = first or change, change
         try:
             _write(ctx, change)
@@ -214,7 +216,7 @@ def _outcome(found: Found, first: Change | None, last: Change, note: str) -> Out
     if first is None:
         return Outcome(last.kind, last.want, found, "unchanged")
     action: Action = "created" if first.found is None else "updated"
-    return Outcome(last.kind, last.want, found, action, first.differences, note)
+    return Outcome(last.kind, last.want, found, action, first.differences, note, first.effects)
 
 
 def _refuse_strangers(ctx: Context, change: Change) -> None:

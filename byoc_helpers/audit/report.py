@@ -425,7 +425,7 @@ def _changes(section: Section) -> Iterator[Change]:
                 mark, new, settings = result, value if result.startswith("+") else "", 0
             elif new:
                 settings += result == "set"
-            elif mark.startswith("~") and (tone(result) or result == "set"):
+            elif mark.startswith(("~", "- ")) and (tone(result) or result == "set"):
                 before = result.removeprefix("~ was ") if result.startswith("~") else "–" if result.startswith("+") else "not readable"
                 yield Change("+ added" if result.startswith("+") else "~ updated", name, row.get("Setting in the guide", ""), before,
                              "set anew" if result == "set" else value, section)

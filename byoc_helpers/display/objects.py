@@ -15,10 +15,11 @@ from .tables import MARKS, Table, text
 
 def outcome_table(outcomes: Sequence[Outcome]) -> Table:
     """What the cloud returned for each object: the guide's name, the property, the value, what was done."""
-    rows = [row for outcome in outcomes for row in _rows(outcome, several=len(outcomes) > 1)]
+    several = len(outcomes) > 1 or any(o.effects for o in outcomes)
+    rows = [row for outcome in outcomes for row in _rows(outcome, several)]
     kinds = list(dict.fromkeys(f"{o.kind.SIDE}: {_title(o)}" for o in outcomes))
     columns = ["Setting in the guide", "Property", "Value in the cloud", "Result"]
-    if len(outcomes) > 1:
+    if several:
         columns.insert(0, "Object")
     return Table(columns, rows, "; ".join(kinds), {"objects": [summary(o) for o in outcomes]})
 
@@ -44,6 +45,13 @@ def _rows(outcome: Outcome, several: bool) -> Iterable[list[str]]:
             yield [*lead, label, key, text(value) + _strangers(outcome, key), _done(outcome, key, changed)]
     if outcome.note:
         yield [*lead, "Note", "", outcome.note, ""]
+    for name, before, after in outcome.effects:  # what else was changed on the way
+        yield [name, "Name", "id", name, _affected(after)]
+        yield [name, "Classifications", "classifications", after or "–", f"~ was {before}"]
+
+
+def _affected(after: str) -> str:
+    return MARKS["updated"] if after else "- deleted"
 
 
 def _strangers(outcome: Outcome, key: str) -> str:
@@ -66,15 +74,21 @@ def _done(outcome: Outcome, key: str, changed: dict[str, object]) -> str:
 
 
 def summary(outcome: Outcome) -> dict[str, object]:
-    """One object for machines: `kind`, `name`, `id`, `action`, `changed` keys."""
+    """One object for machines: `kind`, `name`, `id`, `action`, `changed` keys, and `others` that were changed on the way."""
     return {"kind": outcome.kind.KIND, "name": outcome.want.name, "id": outcome.found.id, "action": outcome.action,
-            "changed": [d.key for d in outcome.differences] if outcome.action == "updated" else []}
+            "changed": [d.key for d in outcome.differences] if outcome.action == "updated" else [],
+            "others": [{"name": name, "old": before, "new": after} for name, before, after in outcome.effects]}
 
 
 def recap_table(outcomes: Sequence[Outcome], caption: str) -> Table:
     """The chapter in one table: a row an object, what was done to it."""
-    rows = [[o.kind.KIND, o.want.name, o.found.id, MARKS[o.action]] for o in outcomes]
+    rows = [row for o in outcomes for row in ([o.kind.KIND, o.want.name, o.found.id, MARKS[o.action]],
+                                              *([o.kind.KIND, name, "–", _affected(after)] for name, _, after in o.effects))]
     counts = {a: sum(o.action == a for o in outcomes) for a in ("created", "updated", "unchanged")}
+    others = [after for o in outcomes for _, _, after in o.effects]
+    counts["updated"] += sum(bool(after) for after in others)
+    if deleted := sum(not after for after in others):
+        counts["deleted"] = deleted
     said = ", ".join(f"{n} {a}" for a, n in counts.items() if n) or "nothing to do"
     return Table(["Object", "Name", "Id", "Result"], rows, f"{caption}: {said}", {"recap": counts})
 
@@ -143,7 +157,9 @@ def removal_table(removals: Sequence[Removal], tried: bool) -> Table:
     """What a teardown would do (`tried` false) or did, in its order: a row an object."""
     rows = [[r.kind.KIND, r.found.name, r.found.id or "–", "✘ still there" if r.obstacle else _REMOVALS[r.plan.action][tried],
              r.obstacle or r.plan.what] for r in removals]
-    counts = {"removed" if tried else "to remove": sum(r.plan.action != "leave" and not r.obstacle for r in removals),
+    gone = [r.plan.action for r in removals if r.plan.action != "leave" and not r.obstacle]
+    counts = {"removed" if tried else "to remove": sum(action != "restore" for action in gone),
+              **({"restored" if tried else "to restore": gone.count("restore")} if "restore" in gone else {}),
               "left": sum(r.plan.action == "leave" for r in removals), "still there": sum(bool(r.obstacle) for r in removals)}
     said = ", ".join(f"{n} {what}" for what, n in counts.items() if n) or "nothing to remove"
     caption = f"Teardown: {said}" if tried else f"Plan: 0 to add, 0 to change, {counts['to remove']} to destroy; {counts['left']} left"

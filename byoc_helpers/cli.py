@@ -23,7 +23,7 @@ from .display.progress import Progress, Terminal, heading
 from .display.tables import visible
 from .exceptions import NoSuchSecret, RunbookError, SecretError
 from .machine import alone
-from .params import load, password_problem, schema, shown_path, warnings
+from .params import load, password_problem, schema, warnings
 from .partners import Partner, load_all
 from .presence import DESTROY_VARIABLE, LIVE_VARIABLE, PLAN_VARIABLE
 from .reconcile import Change
@@ -140,6 +140,7 @@ def plan(
         except RunbookError as error:
             progress.print(f"{partner.params.partner}: {error}", style="red", markup=False)
             failed = True
+            continue
         planned.append((partner, changes))
         counts = objects.plan_counts(changes)
         total = {key: total[key] + counts[key] for key in total}
@@ -152,7 +153,7 @@ def plan(
         result.print_json(json.dumps(shown, default=str))
     if out is not None and not failed and not total["refused"]:
         digest = plans.save(out, planned)
-        progress.print(f"Saved as {shown_path(out)}, SHA-256 {digest}. To carry it out: byoc apply --plan {shown_path(out)}", markup=False)
+        progress.print(f"Saved as {out}, SHA-256 {digest}. To carry it out: byoc apply --plan {out}", markup=False)
     elif out is not None:
         progress.print("Not saved: a plan that would fail or be refused can't be applied.", style="red", markup=False)
     raise typer.Exit(1 if failed or total["refused"] else 2 if total["create"] + total["update"] + total["delete"] else 0)
@@ -218,7 +219,7 @@ def apply_plan(
         changed += [f"{partner.params.partner}: {line}" for line in plans.moved(approved, json.loads(json.dumps(now, default=str)))]
     if changed:
         _fail("\n".join(["The plan is not applied, because this has changed since it was made:", *changed, "Make a new plan."]))
-    progress.print(f"Plan {shown_path(path)}, SHA-256 {digest}: nothing has changed since it was made.", markup=False)
+    progress.print(f"Plan {path}, SHA-256 {digest}: nothing has changed since it was made.", markup=False)
     environment = {PLAN_VARIABLE: f"{digest}:{path.resolve()}"}
     _run([_in_mode(p, "apply") for p, _ in saved], batch.Run(out, environment=environment, sign=sign), jobs, as_json)
 
@@ -246,9 +247,9 @@ def destroy(
     states, variables = set(), frozenset[str]().union(*(p.variables for p in partners))
     for partner in partners:
         params = partner.params
-        table = objects.removal_table(listing(Runbook(TEARDOWN, params)._ctx), tried=False)
         progress.print(heading(partner))
-        progress.print(repr(table), markup=False)
+        for line in objects.removal_lines(listing(Runbook(TEARDOWN, params)._ctx)):
+            progress.print(visible(line), markup=False, soft_wrap=True)
         if not yes and (not sys.stdin.isatty() or typer.prompt(f"To remove these, type the partner's name, {params.partner}", err=True) != params.partner):
             progress.print(f"{params.partner}: nothing was removed. Headless, add --yes.", style="red", markup=False)
             states.add("refused")
@@ -321,7 +322,7 @@ def write_report(
         out.write_bytes(page.encode())
     except OSError as error:
         _fail(f"{out} can't be written ({error.strerror}).")
-    progress.print(f"Written: {shown_path(out)}", markup=False)
+    progress.print(f"Written: {out}", markup=False)
 
 
 @app.command("index")
@@ -508,7 +509,11 @@ def _fail(sentence: str) -> None:
 def main() -> None:
     """Entry point: a mistake is a sentence on stderr and exit code 1, never a traceback."""
     try:
-        app()
+        try:
+            app()
+        except SystemExit as end:  # 2 is for a plan with changes: a mistyped option must not pass for drift
+            mistyped = end.code == 2 and isinstance(end.__context__, typer.BadParameter.__mro__[1])
+            raise SystemExit(1 if mistyped else end.code) from None
     except RunbookError as error:
         progress.print(str(error), style="red", markup=False)
         sys.exit(1)

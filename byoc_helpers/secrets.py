@@ -186,7 +186,9 @@ def _entry(reference: str, key: str) -> tuple[str, str]:
     service, _, user = rest.rpartition("/")
     if scheme != "keyring" or not service or not user:
         shown = f"{reference} is not the keychain's. " if _REFERENCE.fullmatch(reference) else ""
-        raise SecretError(f"{key}: {shown}Only keyring:SERVICE/USER can be written; the runbook writes no secret to a file.")
+        raise SecretError(f"{key}: {shown}Only keyring:SERVICE/USER can be written; the runbook writes no secret to a file. On a machine without a keychain make it "
+                          "with a tool of its own, e.g. `openssl genpkey -algorithm ed25519 -out key.pem` or `openssl rand -base64 18`, in a file that only you "
+                          "can read, and refer to that as file:PATH.")
     return service, user
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from byoc_helpers import cli
+from byoc_helpers.secrets import remember
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -35,6 +38,7 @@ def spoilt(demo, tmp_path):
     ({"genesys_region": "mars-1"}, "not a Genesys Cloud region"),
     ({"site_name": None}, "site_name is missing"),
     ({"identifier": "a_b"}, "letters, digits and hyphens"),
+    ({"scenario": "edge-ofline"}, 'scenario: there is no "edge-ofline". Did you mean edge-offline?'),
     ({"digest_password": "env:NOT_SET_ANYWHERE"}, "NOT_SET_ANYWHERE is not set"),
     ({"digest_password": "file:nowhere.txt"}, "there is no file nowhere.txt"),
 ])
@@ -99,3 +103,30 @@ def test_an_outputs_folder_that_cannot_be_written(demo, tmp_path):
     (tmp_path / "file").write_text("")
     done = byoc("run", demo, "--out", tmp_path / "file")
     assert done.returncode == 1 and "can't be written" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("plan",), ("plan", "x.yaml", "--bogus"), ("run", "--jobs", "many", "x.yaml"), ("nonsense",)])
+def test_a_mistyped_command_is_no_plan_with_changes(arguments):
+    """Exit code 2 says that there are changes: a scheduled look for drift must not say so for ever."""
+    done = byoc(*arguments)
+    assert done.returncode == 1 and "Usage" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_error_of_ours_is_masked_too(monkeypatch, capsys):
+    remember("HeldByATraceback1")
+
+    def broken():
+        raise ZeroDivisionError("with HeldByATraceback1 in hand")
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr().err
+    assert end.value.code == 1 and "ZeroDivisionError: with ******** in hand" in said and "HeldByATraceback1" not in said
+
+
+def test_what_a_destroy_would_do_fits_a_narrow_terminal(demo):
+    done = byoc("destroy", demo, COLUMNS="60")
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and any(line.startswith("Plan: 0 to add, 0 to change, ") for line in lines)
+    assert not [line for line in lines if line and not line.startswith((" ", "Plan:")) and "nothing was removed" not in line and "practice clouds" not in line]

@@ -31,6 +31,25 @@ def byoc(*arguments):
     return done.exit_code, done.output + (str(done.exception) if isinstance(done.exception, RunbookError) else "")
 
 
+def test_a_plan_writes_over_no_other_file(own, tmp_path):
+    path, _ = own
+    precious = tmp_path / "notes.txt"
+    precious.write_text("not a plan")
+    code, said = byoc("plan", path, "--out", precious)
+    assert code == 1 and "is no plan: it is not written over" in said and precious.read_text() == "not a plan"
+    plan, _ = save(own)
+    assert byoc("plan", path, "--out", plan)[0] == 2
+
+
+def test_a_partner_that_cannot_be_planned_has_no_plan(own, monkeypatch):
+    def broken(params):
+        raise Refused("no way to tell")
+
+    monkeypatch.setattr(plans, "make", broken)
+    code, said = byoc("plan", own[0])
+    assert code == 1 and "no way to tell" in said and "to add" not in said
+
+
 def save(own):
     path, _ = own
     plan = path.with_suffix(".plan.json")

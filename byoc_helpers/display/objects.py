@@ -153,6 +153,15 @@ _REMOVALS = {"delete": ("- delete", "- deleted"), "take out": ("- take out", "- 
              "leave": ("= leave", "= left")}
 
 
+def removal_lines(removals: Sequence[Removal]) -> list[str]:
+    """What a teardown would do, for a terminal however narrow: a line an object, and the sum."""
+    lines = []
+    for r in removals:
+        mark, what = ("✘ can’t be read", r.obstacle) if r.obstacle else (_REMOVALS[r.plan.action][False], r.plan.what)
+        lines.append(f'  {mark}: {r.kind.KIND} "{r.found.name}"' + (f": {what}" if what else ""))
+    return [*lines, removal_table(removals, tried=False).caption]
+
+
 def removal_table(removals: Sequence[Removal], tried: bool) -> Table:
     """What a teardown would do (`tried` false) or did, in its order: a row an object."""
     rows = [[r.kind.KIND, r.found.name, r.found.id or "–", "✘ still there" if r.obstacle else _REMOVALS[r.plan.action][tried],

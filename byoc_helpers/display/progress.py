@@ -101,7 +101,7 @@ class Progress:
             self._bars.advance(self._under_way[name])
             self._bars.advance(self._all)
             task = self._bars.tasks[0]
-            self._bars.update(self._all, rate=f"{(task.speed or 0) * 60:.0f} chapters a minute")
+            self._bars.update(self._all, rate=f"{task.completed / task.elapsed * 60:.0f} chapters a minute" if task.elapsed and task.elapsed > 1 else "")
             self._chapters_done[name] = self._chapters_done.get(name, 0) + 1
         if not self._live or done.status != "passed":
             lead = f"{name}: " if self._several else "  "

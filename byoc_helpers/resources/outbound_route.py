@@ -27,7 +27,7 @@ SETTINGS = (
     Setting("trunks", "External Trunks", "tried in this order"),
     Setting("distribution", "Distribution Pattern"),
 )
-HINTS = ((r"classification", "Another route of the site holds one of these classifications: see the table of routes."),)
+HINTS = ((r"classification", "A classification is that of a number plan of the site (chapter 02), and belongs to one of its routes: see the table of routes."),)
 
 
 def read(ctx: Context, site_id: str) -> list[Any]:

@@ -510,9 +510,9 @@ def _cross_checks(params: Params) -> Iterable[str]:
     """Sentences for values that are right alone and wrong together."""
     given = {n: getattr(params, n) for n in Params.model_fields if hasattr(params, n)}
     if given.get("target") == "sandbox" and given.get("scenario"):
-        from .sandbox.scenarios import SCENARIOS
+        from .sandbox.scenarios import DRILLS, SCENARIOS
 
-        if given["scenario"] not in SCENARIOS:
+        if given["scenario"] not in {**SCENARIOS, **DRILLS}:
             near = get_close_matches(given["scenario"], SCENARIOS, n=2)
             yield f'scenario: there is no "{given["scenario"]}".{_did_you_mean(near)} `byoc sandbox scenarios` lists them.'
     numbers = given.get("phone_numbers")

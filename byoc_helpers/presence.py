@@ -14,9 +14,7 @@ PLAN_VARIABLE = "BYOC_PLAN"  # SHA-256 and path of the plan that `byoc apply` ca
 
 def somebody_is_there() -> bool:
     """Can whoever runs this cell answer? JupyterLab says so with each request; papermill, nbclient and nbval say no."""
-    if "IPython" not in sys.modules:  # no kernel, then; importing it would cost a command line half a second
-        return False
-    from IPython.core.getipython import get_ipython
-
-    kernel = getattr(get_ipython(), "kernel", None)
+    # Where nobody imported IPython there is no kernel; importing it here would cost half a second, and threads could meet half an import.
+    shell = getattr(sys.modules.get("IPython.core.interactiveshell"), "InteractiveShell", None)
+    kernel = getattr(shell.instance(), "kernel", None) if shell is not None and shell.initialized() else None
     return bool(kernel and kernel.get_parent("shell").get("content", {}).get("allow_stdin"))

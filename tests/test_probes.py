@@ -259,16 +259,16 @@ class Phone:
         self.seen.append((request.method, request.url.host, request.url.path, form or dict(request.url.params)))
         if request.url.host == "pricing.twilio.com":
             trunking = "/Trunking/" in request.url.path
-            return httpx.Response(200, json={"destination_number": TO, "price_unit": "USD", "outbound_call_prices": self.prices}
+            return httpx.Response(200, json={"url": str(request.url), "destination_number": TO, "price_unit": "USD", "outbound_call_prices": self.prices}
                                   | ({"originating_call_price": {"current_price": "0.0045"}} if trunking else {}))
         if request.url.path.endswith("Notifications.json"):
             notes = [{"error_code": "32011", "message_text": "Error communicating with your SIP communications infrastructure"}]
-            return httpx.Response(200, json={"notifications": notes if self.states[0] == "failed" else [], "page": 0, "next_page_uri": None})
+            return httpx.Response(200, json={"notifications": notes if self.states[0] == "failed" else [], "page": 0, "next_page_uri": None, "uri": request.url.path})
         if request.method == "POST" and request.url.path.endswith("Calls.json") and self.lost:
             raise httpx.ReadError("lost", request=request)
         if request.method == "GET" and len(self.states) > 1:
             self.states.pop(0)
-        body = {"sid": SID, "status": self.states[0], "duration": "4", "price": "-0.015", "price_unit": "USD"}
+        body = {"sid": SID, "status": self.states[0], "duration": "4", "price": "-0.015", "price_unit": "USD", "uri": request.url.path}
         return httpx.Response(201 if request.method == "POST" else 200, text=json.dumps(body))
 
 

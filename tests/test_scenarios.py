@@ -16,7 +16,7 @@ import yaml
 
 from byoc_helpers import batch, runbook, sandbox
 from byoc_helpers.chapters import find_chapter
-from byoc_helpers.exceptions import CheckFailed, DeadlineExceeded, RunbookError, SandboxError
+from byoc_helpers.exceptions import CheckFailed, DeadlineExceeded, ParamsError, RunbookError, SandboxError
 from byoc_helpers.params import load
 from byoc_helpers.partners import load_all
 from byoc_helpers.sandbox.scenarios import SCENARIOS
@@ -177,8 +177,11 @@ def test_a_trainee_finds_them():
 
 
 def test_an_unknown_name_is_refused_with_the_names(tmp_path: Path):
-    with pytest.raises(SandboxError) as error:
+    """Before anything is called; and by the practice clouds, too, for who asks them without a params file."""
+    with pytest.raises(ParamsError, match=r'there is no "edge-ofline"\. Did you mean edge-offline'):
         Partner("edge-ofline", tmp_path).by_hand("01")
+    with pytest.raises(SandboxError) as error:
+        sandbox.ensure_running().prepare(tenant="nobody", scenario="edge-ofline")
     assert 'No scenario "edge-ofline"' in str(error.value) and "edge-offline" in str(error.value)
 
 

@@ -29,7 +29,7 @@ def test_default_plans_and_route_appear_after_a_while(customer: Customer):
     site = customer.site()
     api = customer.telephony
     assert api.get_telephony_providers_edges_site_numberplans(site.id) == []
-    plans = eventually(lambda: api.get_telephony_providers_edges_site_numberplans(site.id))
+    plans = eventually(lambda: len(found := api.get_telephony_providers_edges_site_numberplans(site.id)) == 5 and found)
     assert [p.name for p in plans] == ["Emergency", "Extension", "National", "International", "Network"]
     assert [n.start for n in plans[0].numbers] == ["112", "15", "17", "18"]
     body = customer.client.sanitize_for_serialization(plans)

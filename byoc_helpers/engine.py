@@ -16,7 +16,6 @@ import logging
 import os
 import re
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +31,7 @@ from papermill.log import logger
 
 from . import handover
 from .kernels import available as forkable
-from .kernels import fork_kernel, forks, pass_on_words
+from .kernels import fork_kernel, forks, words_passed_on
 from .secrets import redact
 
 SAVE_EVERY, GRACE = 1.0, 10.0  # seconds
@@ -96,11 +95,10 @@ class Kernels:
     async def _start(self) -> Any:
         manager = _manager(self.NAME, self._token)
         launch: dict[str, Any] = {"env": self._environment} if self._environment else {}
-        if not forks(manager):
-            launch["stderr"] = subprocess.PIPE
-        await manager.start_kernel(extra_arguments=["--HistoryManager.hist_file=:memory:"], **launch)
-        if not forks(manager):
-            pass_on_words(manager.provisioner.process.stderr)
+        with contextlib.nullcontext() if forks(manager) else words_passed_on() as stderr:
+            if stderr is not None:
+                launch["stderr"] = stderr
+            await manager.start_kernel(extra_arguments=["--HistoryManager.hist_file=:memory:"], **launch)
         return manager
 
 

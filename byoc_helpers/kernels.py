@@ -30,8 +30,9 @@ import threading
 import time
 import traceback
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.connect import KernelConnectionInfo
@@ -135,14 +136,23 @@ def forks(manager: Any) -> bool:
     return isinstance(manager.provisioner, ForkProvisioner)
 
 
-def pass_on_words(stream: IO[bytes]) -> None:
-    """Write what a plain kernel says past its notebook to standard error, as it may be seen, line by line until it ends."""
+@contextlib.contextmanager
+def words_passed_on() -> Iterator[int]:
+    """A file descriptor for what a plain kernel, started in the block, says past its notebook: it goes to standard error as it may be seen,
+    line by line until the kernel and its children have ended. A pipe of ours: jupyter_client would close its own under the reader.
+    """
+    read, write = os.pipe()
+
     def listen() -> None:
-        with stream:
+        with os.fdopen(read, "rb") as stream:
             for line in stream:
                 sys.stderr.write(_fit(line))
 
     threading.Thread(target=listen, name="words of a kernel", daemon=True).start()
+    try:
+        yield write
+    finally:
+        os.close(write)
 
 
 def _fit(words: bytes) -> str:

@@ -66,7 +66,7 @@ def save(path: Path, planned: Iterable[tuple[Partner, Iterable[Change]]]) -> str
         {"source": partner.source, "params": dict(partner.raw), "changes": [plain(c) for c in changes]} for partner, changes in planned]})
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
     try:
-        if path.exists() and FORMAT not in path.read_bytes()[:200].decode("utf-8", "replace"):
+        if path.is_file() and FORMAT not in path.read_bytes()[:200].decode("utf-8", "replace"):
             raise ParamsError(f"{path} exists, and is no plan: it is not written over. Choose another name.")
         path.write_text(text, "utf-8")
     except OSError as error:

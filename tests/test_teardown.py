@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import itertools
 import time
 from types import SimpleNamespace
@@ -474,6 +475,28 @@ def test_a_trunk_set_up_by_hand_outlives_an_address_added_to_its_list(partner, a
     assert [k for k in differences(before, snapshot(params, ids=True)) if k.startswith("~ acl")]
     _, done = teardown(params)
     assert done[params.termination_uri] == "= left" and differences(before, snapshot(params, ids=True)) == [f"~ acl {params.ip_acl_name}"]
+
+
+def test_a_list_of_addresses_that_partners_share_says_nothing_of_anothers_users(partner, monkeypatch):
+    """Long after the runbook entered the addresses for one partner, somebody sets up the next one by hand with the same list."""
+    params = partner()
+    twilio = chapter("99", params).clouds.twilio
+    do(params, "03")
+    acl = next(iter(twilio.sip.ip_access_control_lists.list()))
+    monkeypatch.setattr("byoc_helpers.resources.credential_list.SOON", dt.timedelta(seconds=1))
+    monkeypatch.setattr("byoc_helpers.resources.sip_trunk.SOON", dt.timedelta(seconds=1))
+    time.sleep(2.1)
+    users = twilio.sip.credential_lists.create(friendly_name="By hand")
+    users.credentials.create(username=params.digest_username, password="SomebodyElses7Password")
+    trunk = twilio.trunking.trunks.create(friendly_name=params.twilio_trunk_name, domain_name=f"by-hand-{params.termination_uri}")
+    changed = params.model_copy(update={"termination_domain": f"by-hand-{params.termination_domain}", "credential_list_name": "By hand"})
+    trunk.ip_access_control_lists.create(ip_access_control_list_sid=acl.sid)
+    trunk.credentials_lists.create(credential_list_sid=users.sid)
+    trunk.origination_urls.create(friendly_name="Genesys", sip_url=params.origination_url, enabled=True, priority=10, weight=10)
+    before = snapshot(changed, ids=True)
+    teardown(changed)
+    kept = differences(before, snapshot(changed, ids=True))
+    assert [k for k in kept if "lists of" in k or "credentials" in k or "twilio trunk" in k] == []
 
 
 def test_what_the_runbook_made_goes_though_the_list_of_addresses_was_complete(partner):

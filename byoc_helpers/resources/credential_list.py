@@ -76,12 +76,13 @@ def _add(entity: Any, want: Desired) -> None:
 
 
 def made(ctx: Context, entity: Any) -> bool:
-    """Did the runbook make this list? It has no room for a mark, but is made after the addresses that the runbook enters, and just before the trunk."""
+    """Did the runbook make this list? It has no room for a mark, but is made just after the addresses that the runbook enters, and just before the trunk."""
     key = ("made", entity.sid)
     if key not in ctx.known:
         trunk, entered = ctx.known.get(TRUNK_MADE), ip_acl.entered_since(ctx)
         just_before = trunk is not None and dt.timedelta(0) <= trunk - entity.date_created <= SOON
-        ctx.known[key] = just_before if entered is None else entered <= entity.date_created
+        just_after = entered is not None and dt.timedelta(0) <= entity.date_created - entered <= SOON
+        ctx.known[key] = just_before or just_after
     return bool(ctx.known[key])
 
 

@@ -169,7 +169,8 @@ def _our_lists(ctx: Context, trunk: Any) -> list[Any]:
     if made(ctx, trunk):
         return [*acls, *users]
     lists = ctx.clouds.twilio.sip.credential_lists
-    return [*(a for a in acls if ip_acl.made(ctx, a.sid)), *(c for c in users if credential_list.made(ctx, lists(c.sid).fetch()))]
+    alone = [a for a in acls if ip_acl.ours(ctx, a.sid) and ip_acl.made(ctx, a.sid) and len(attached_to(ctx, "ip_access_control_lists", a.sid)) == 1]
+    return [*alone, *(c for c in users if credential_list.made(ctx, lists(c.sid).fetch()))]
 
 
 def remove(ctx: Context, want: Desired, found: Found) -> None:

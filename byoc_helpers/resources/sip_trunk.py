@@ -129,8 +129,9 @@ def made(ctx: Context, trunk: Any) -> bool:
         entered = ip_acl.entered_since(ctx)
         if entered is None:  # the list was complete, and says nothing
             return soon
-        # It may be another partner's list, too: what may have been taken over needs both.
-        return entered <= trunk.date_created and (soon or not ctx.params.adopt)
+        # It may be another partner's list, too, entered long ago; and what may have been taken over needs the URL.
+        just_after = trunk.date_created - entered <= SOON and not ctx.params.adopt
+        return entered <= trunk.date_created and (soon or just_after)
 
     key = ("made", trunk.sid)
     if key not in ctx.known:

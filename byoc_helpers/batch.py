@@ -26,7 +26,7 @@ from .audit import index, report
 from .audit.manifest import Record
 from .chapters import CHAPTERS, TEARDOWN, Chapter, find_chapter
 from .display.tables import MIME
-from .environment import of_kernel
+from .environment import of_kernel, python_path
 from .exceptions import RecordError, RunbookError, SecretError
 from .machine import shared
 from .params import plain
@@ -281,7 +281,7 @@ def _run(
     own = {k: v for k, v in os.environ.items() if k in partner.variables}
     environment = {k: v for k, v in of_kernel(os.environ).items() if k not in hidden} | own
     # Kernels import this very package, and nothing that lies in the folder somebody happens to be in.
-    environment |= {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
+    environment |= {"PYTHONSAFEPATH": "1", "PYTHONPATH": python_path(os.environ)}
     environment |= {"BYOC_JOURNAL": str(folder / "journal.jsonl"), "PYDEVD_DISABLE_FILE_VALIDATION": "1", **plan.environment}
     if partner.params.target == "live":
         environment[LIVE_VARIABLE] = "yes"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 KEEP = "BYOC_KEEP"  # names of further variables for the kernels of a batch, with commas: a keychain's own, for example
 _FINDING = frozenset((
@@ -22,6 +24,12 @@ _KERNEL = frozenset((
 def finding(environment: Mapping[str, str]) -> dict[str, str]:
     """What a server or a process that kernels are forked from gets: where Python, files and certificates are, and the language."""
     return {k: v for k, v in environment.items() if k.upper() in _FINDING or k.startswith(_FINDING_PREFIXES)}
+
+
+def python_path(environment: Mapping[str, str]) -> str:
+    """`PYTHONPATH` of a process that is to import this very package, wherever it is started; the caller's own comes after."""
+    root = Path(__file__).resolve().parent.parent
+    return os.pathsep.join(filter(None, (str(root), environment.get("PYTHONPATH"))))
 
 
 def of_kernel(environment: Mapping[str, str]) -> dict[str, str]:

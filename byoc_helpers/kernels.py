@@ -41,8 +41,6 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from . import environment, handover
 from .secrets import redact, remember
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 def available() -> bool:
     """Can kernels be forked here?"""
@@ -215,7 +213,7 @@ class _Nursery:
         listener.listen(128)
         kept = environment.finding(os.environ)
         # This very package, and nothing that lies in the folder somebody happens to be in (-P).
-        kept["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        kept["PYTHONPATH"] = environment.python_path(os.environ)
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-X", "frozen_modules=off", "-m", "byoc_helpers.kernels", str(listener.fileno()), str(self.folder)],
             env=kept | {"MALLOC_ARENA_MAX": "2"}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=(listener.fileno(),), start_new_session=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ..environment import finding
+from ..environment import finding, python_path
 from ..exceptions import SandboxError
 
 HOME, URL, KEY, FIXED, IDLE = (
@@ -174,9 +174,7 @@ def find(home: Path, *, any_mode: bool = False) -> Sandbox | None:
 
 
 def _start(home: Path) -> Sandbox:
-    root = str(Path(__file__).resolve().parents[2])
-    env = finding(os.environ)
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    env = finding(os.environ) | {"PYTHONPATH": python_path(os.environ)}
     command = [sys.executable, "-m", "byoc_helpers.sandbox", "serve", "--port", "0", "--home", str(home)]
     command += ["--idle", os.environ.get(IDLE, str(IDLE_SECONDS)), *(["--fixed"] if _fixed() else [])]
     options: dict[str, Any] = {"start_new_session": True}
